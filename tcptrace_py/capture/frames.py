@@ -1,0 +1,92 @@
+"""The batch that leaves this room: frames as columns over one buffer of bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+LINK_PRINTED = 0x10000
+"""Our own link type: the frame's bytes are one packet as tcpdump prints it (its lines, UTF-8)."""
+
+
+class Mark(IntFlag):
+    """What a container says about one frame beyond its bytes."""
+
+    NO_TIME = 1  # simple packet block, text without a time stamp
+    AFTER_GAP = 2  # the first frame found after damage was skipped
+    ORIGINAL_TOO_SMALL = 4  # original length below the captured length
+    TIME_ODD = 8  # fraction of a second >= 1 s (carried), finer than 1 ns (floored), or beyond int64
+
+
+@dataclass(slots=True)
+class Frames:
+    """A run of consecutive frames.  Columns have at least `n` rows; the buffer is valid until the next batch.
+
+    Attributes
+    ----------
+    buffer : bytes-like
+        Holds the frames' bytes.
+    n : int
+        Rows in use.
+    first_frame : int
+        Number of row 0, counted from 1 over the whole input, as Wireshark counts.
+    offset, captured, original : int64 arrays
+        Where a frame's bytes start in `buffer`, how many there are, and how many were on the wire.
+        A frame check sequence that the container announces is already taken off both lengths.
+    time_ns : int64 array
+        Nanoseconds since 1970 UTC; 0 where `marks` has NO_TIME.
+    link : int32 array
+        LINKTYPE number (the low 16 bits), or LINK_PRINTED.
+    interface : int32 array
+        Number of the pcapng interface, counted over all sections; 0 elsewhere.
+    marks : int32 array
+        `Mark` bits.
+    """
+
+    buffer: bytes | bytearray | memoryview
+    n: int
+    first_frame: int
+    offset: npt.NDArray[np.int64]
+    captured: npt.NDArray[np.int64]
+    original: npt.NDArray[np.int64]
+    time_ns: npt.NDArray[np.int64]
+    link: npt.NDArray[np.int32]
+    interface: npt.NDArray[np.int32]
+    marks: npt.NDArray[np.int32]
+
+    @classmethod
+    def empty(cls, capacity: int) -> Frames:
+        """Columns of zeros for `capacity` rows, none in use."""
+        offset, captured, original, time_ns = (np.zeros(capacity, np.int64) for _ in range(4))
+        link, interface, marks = (np.zeros(capacity, np.int32) for _ in range(3))
+        return cls(b"", 0, 1, offset, captured, original, time_ns, link, interface, marks)
+
+
+@dataclass(slots=True)
+class CaptureInfo:
+    """What is known of an input apart from its frames; complete once the reader is exhausted.
+
+    `status` is ``ok``, ``partial`` (damaged; everything before the damage was kept), ``unreadable`` or
+    ``unsupported``; `reason` is a snake_case code, `message` the same in words (without the file's name),
+    `offset` the byte of the uncompressed input at which the damage begins.
+    """
+
+    path: str
+    format: str = ""
+    compression: str = ""
+    status: str = "ok"
+    reason: str = ""
+    message: str = ""
+    offset: int | None = None
+    packets_read: int = 0
+    first_time_ns: int | None = None
+    last_time_ns: int | None = None
+    link_types: dict[int, int] = field(default_factory=dict)  # LINKTYPE number -> packets
+    interfaces: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # oddities that cost nothing: "snaplen 0 in the header"

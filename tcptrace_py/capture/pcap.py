@@ -1,0 +1,93 @@
+"""pcap files: the header, and all its variants; the records themselves are walked by `_scan`.
+
+https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html, and for what older programs wrote, libpcap's practice.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcptrace_py.capture._scan import PcapLayout, Rows, scan_pcap
+from tcptrace_py.capture.damage import Damage, Stop, cut_short, damaged
+from tcptrace_py.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from tcptrace_py.capture.frames import CaptureInfo, Frames
+    from tcptrace_py.capture.source import Window
+
+HEADER = 24
+COMMON_SNAPLEN = 262_144
+LARGEST_RECORD = 16 << 20  # whatever the header claims
+FCS_PRESENT = 0x0400_0000  # then the top four bits count its 16-bit words
+
+
+class _Variant(NamedTuple):
+    name: str
+    order: str
+    ticks: int
+    record_header: int
+
+
+MAGIC = {
+    struct.pack(order + "I", magic): _Variant(name, order, ticks, record_header)
+    for order in "<>"
+    for magic, name, ticks, record_header in (
+        (0xA1B2C3D4, "pcap", 10**6, 16),
+        (0xA1B23C4D, "pcap (ns)", 10**9, 16),
+        (0xA1B2CD34, "pcap (modified)", 10**6, 24),  # Kuznetzov's patch: interface, protocol, packet type
+    )
+}
+
+
+class Pcap:
+    """A pcap file, after its header."""
+
+    def __init__(self, window: Window, info: CaptureInfo, frames: Frames) -> None:
+        head = window.peek(HEADER)
+        variant = MAGIC[head[:4]]
+        if len(head) < HEADER:
+            raise UnreadableError(f"the pcap file header is cut short (wanted {HEADER} bytes, got {len(head)})")
+        major, minor, _zone, _accuracy, snaplen, link = struct.unpack(variant.order + "HHiIII", head[4:])
+        # 543.0 was written by a version of AIX's; libpcap reads it as 2.2
+        if (major, minor) != (543, 0) and (major != 2 or minor > 4):  # noqa: PLR2004  the versions there are
+            raise UnreadableError(f"pcap version {major}.{minor} is not known (2.4 is the last)")
+        window.use(window.start + HEADER)
+        self.rows = Rows(frames)
+        self._layout = _layout(variant, snaplen, link)
+        if major != 2 or minor < 3:  # noqa: PLR2004
+            self._layout.lengths_swapped = 1
+        elif minor == 3:  # noqa: PLR2004  programs disagreed
+            self._layout.lengths_swapped = 2
+        info.format = variant.name + (" big-endian" if variant.order == ">" else "")
+        if snaplen == 0 or snaplen > LARGEST_RECORD:
+            info.notes.append(f"snaplen {snaplen} in the header")
+
+    def step(self, window: Window, frame: int) -> Stop:
+        """Fill rows from the window; `frame` is the number of the first of them."""
+        rows = self.rows
+        stop = Stop(scan_pcap(window.buffer, window.start, window.end, rows, self._layout))
+        window.use(rows.at)
+        if stop is Stop.BAD_LENGTH:
+            raise damaged(
+                f"record {frame + rows.n}",
+                window.offset,
+                f"captured length {rows.wanted}, at most {self._layout.max_record} can be",
+            )
+        return stop
+
+    def cut(self, window: Window, frame: int) -> Damage:
+        """The damage that the end of the input is here."""
+        got, header = window.available, self._layout.header
+        if got < header:
+            return cut_short(f"the header of record {frame}", window.offset, header, got)
+        return cut_short(f"record {frame}", window.offset, self.rows.wanted - header, got - header)
+
+
+def _layout(variant: _Variant, snaplen: int, link: int) -> PcapLayout:
+    layout = PcapLayout(variant.order == ">", variant.record_header, variant.ticks)
+    layout.max_record = min(max(snaplen, COMMON_SNAPLEN), LARGEST_RECORD)
+    layout.link = link & 0xFFFF
+    if link & FCS_PRESENT:
+        layout.fcs = (link >> 28) * 2
+    return layout

@@ -1,0 +1,274 @@
+"""One way to read them all: `open_capture` finds out what an input is, `Reader` hands over its frames.
+
+Knows every container by name.  Does not know their layouts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+import numpy as np
+
+from tcptrace_py.capture import magic, pcap, pcapng, printed_text, snoop, through_dpkt
+from tcptrace_py.capture._scan import Rows, survey
+from tcptrace_py.capture.compression import Unpacked, compression_of
+from tcptrace_py.capture.damage import Damage, Stop
+from tcptrace_py.capture.frames import CaptureInfo, Frames
+from tcptrace_py.capture.source import CHUNK, Source, Window, open_source
+from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+ROWS = 8192
+COMPRESSIONS = 2  # something compressed may be compressed once more
+ENOUGH_TEXT = 1 << 16
+
+
+class Container(Protocol):
+    """A kind of capture file."""
+
+    rows: Rows
+
+    def step(self, window: Window, frame: int) -> Stop:
+        """Fill rows from the window and use it up so far; `frame` is the number of row 0.  FULL or MORE, or `Damage`.
+
+        With MORE, `rows.wanted` says how many bytes the next record takes.
+        """
+
+    def cut(self, window: Window, frame: int) -> Damage:
+        """The damage that it is where the input ends inside frame number `frame`."""
+
+
+class Reader:
+    """The frames of one input, in batches; each is valid until the next is asked for.
+
+    Attributes
+    ----------
+    info : CaptureInfo
+        What is known of the input; complete once the reader is exhausted.
+    rereadable : bool
+        The input is a regular file named by a path, so that it can be opened again.
+    live : bool
+        Bytes come as they will (a pipe, a terminal): frames are handed over as soon as their bytes are here.
+    """
+
+    def __init__(self, batches: Iterator[Frames], info: CaptureInfo, source: Source | None, rows: Rows) -> None:
+        self.info = info
+        self.rereadable = False
+        self.live = source is not None and source.live
+        self.link_type: int | None = None
+        self.progress: Callable[[int, int | None], object] | None = None
+        self._batches = batches
+        self._source = source
+        self._rows = rows
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken from the input so far, as it is stored."""
+        return self._source.bytes_read if self._source else 0
+
+    @property
+    def bytes_total(self) -> int | None:
+        """Bytes that the input has as it is stored; None where that is not known."""
+        return self._source.bytes_total if self._source else None
+
+    def __iter__(self) -> Iterator[Frames]:
+        """Batches of at most 8,192 frames, until the end or the first damage."""
+        try:
+            for frames in self._batches:
+                self._account(frames)
+                yield frames
+        except Damage as damage:
+            info = self.info
+            info.status, info.reason, info.message, info.offset = (
+                "partial",
+                damage.reason,
+                damage.message,
+                damage.offset,
+            )
+        self.close()
+
+    def close(self) -> None:
+        """Give the input back; closes only what `open_capture` opened."""
+        if self._source:
+            self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def _account(self, frames: Frames) -> None:
+        """Number the frames, and note what the whole capture is asked about."""
+        info, n = self.info, frames.n
+        frames.first_frame = info.packets_read + 1
+        info.packets_read += n
+        if self.link_type is not None:
+            frames.link[:n] = self.link_type
+        first, last, one_link = survey(self._rows, n)
+        if first is not None:
+            info.first_time_ns = first if info.first_time_ns is None else min(first, info.first_time_ns)
+            info.last_time_ns = last if info.last_time_ns is None else max(last, info.last_time_ns)
+        links = [(frames.link[0], n)] if one_link else zip(*np.unique(frames.link[:n], return_counts=True), strict=True)
+        for link, count in links:
+            info.link_types[int(link)] = info.link_types.get(int(link), 0) + int(count)
+        if self.progress:
+            self.progress(self.bytes_read, self.bytes_total)
+
+
+def open_capture(
+    source: str | Path | Any,
+    *,
+    link_type: int | None = None,
+    reader: Literal["own", "dpkt"] = "own",
+    progress: Callable[[int, int | None], object] | None = None,
+) -> Reader:
+    """Open a capture of any kind for reading.
+
+    Parameters
+    ----------
+    source : str, path, binary file or iterable
+        A path; "-" for standard input; a file object opened in binary mode; or an iterable of (timestamp, bytes),
+        such as a dpkt reader, with timestamps in seconds.  Pipes and sockets will do: nothing is read twice.
+    link_type : int, optional
+        LINKTYPE number to use instead of what the input says; iterables may have no other (Ethernet is assumed).
+    reader : {"own", "dpkt"}
+        Who reads pcap, pcapng and snoop.
+    progress : callable, optional
+        Called after each batch with bytes read and bytes in total (or None).
+
+    Returns
+    -------
+    Reader
+        Iterate over it for batches of frames.
+
+    Raises
+    ------
+    UnreadableError, UnsupportedError
+        No packet can be had.  Damage further on is no error: the frames before it come, then `Reader.info` says
+        where and what it is.
+    """
+    if reader not in ("own", "dpkt"):
+        raise UsageError(f"reader is 'own' or 'dpkt', not {reader!r}")
+    frames = Frames.empty(ROWS)
+    if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "read"):
+        opened = _open_bytes(source, frames, reader)
+        opened.rereadable = opened.rereadable and not hasattr(source, "read")
+        opened.link_type = link_type
+    else:
+        info = CaptureInfo(f"<{type(source).__name__}>", format="packets")
+        link = through_dpkt.link_of(through_dpkt.checked_iterable(source), link_type, info)
+        packets: Any = source
+        opened = Reader(through_dpkt.read_packets(packets, link, frames), info, None, Rows(frames))
+    opened.progress = progress
+    return opened
+
+
+def _open_bytes(source: Any, frames: Frames, reader: str) -> Reader:
+    raw = open_source(source)
+    info = CaptureInfo(raw.name)
+    try:
+        window = _unpacked(Window(raw), info)
+        batches = _batches_of(window, info, frames, reader)
+    except UnreadableError as error:
+        raw.close()
+        raise error.about(raw.name) from None
+    except BaseException:
+        raw.close()
+        raise
+    opened = Reader(batches, info, raw, Rows(frames))
+    opened.rereadable = raw.regular
+    return opened
+
+
+def _unpacked(window: Window, info: CaptureInfo) -> Window:
+    """A window on the bytes inside any compression."""
+    names: list[str] = []
+    while len(names) < COMPRESSIONS and (name := compression_of(window.peek(8))):
+        names.append(name)
+        window = Window(Unpacked(window, name))
+    info.compression = "+".join(names)
+    return window
+
+
+def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str) -> Iterator[Frames]:
+    """The batches of whatever is in the window, once it is known what that is."""
+    head = window.peek(8)
+    kinds: dict[bytes, Callable[[Window, CaptureInfo, Frames], Container]] = {
+        pcapng.MAGIC: pcapng.Pcapng,
+        snoop.MAGIC: snoop.Snoop,
+        **dict.fromkeys(pcap.MAGIC, pcap.Pcap),
+    }
+    for beginning, kind in kinds.items():
+        if not head.startswith(beginning):
+            continue
+        if reader == "dpkt":
+            packets = through_dpkt.dpkt_reader(window, info)
+            return through_dpkt.read_packets(packets, through_dpkt.link_of(packets, None, info), frames)
+        return _walk(window, kind(window, info, frames), frames)
+    if not head:
+        if window.fault:
+            raise UnreadableError(window.fault.message, window.fault.reason)
+        raise UnreadableError("empty file (0 bytes)" if not info.compression else "nothing inside", "empty")
+    if _shows_printed_packets(window):
+        info.format = "tcpdump text"
+        return printed_text.read_printed(window, info, frames)
+    raise _not_a_capture(window)
+
+
+def _shows_printed_packets(window: Window) -> bool:
+    """Whether the input is text with a packet as tcpdump prints it, among the first lines that can be had."""
+    while magic.is_text(head := bytes(window.buffer[window.start : window.end][:ENOUGH_TEXT])):
+        if printed_text.shows_packets(head):
+            return True
+        if len(head) == ENOUGH_TEXT or not window.fill(window.available + 1):
+            break
+    return False
+
+
+def _not_a_capture(window: Window) -> UnreadableError:
+    head = window.peek(1024)
+    if name := magic.unsupported_format(head):
+        return UnsupportedError(f"{name} captures are not read; {magic.CONVERT}", "unsupported_format")
+    if what := magic.description(head):
+        return UnreadableError(f"not a capture file (looks like {what})")
+    if len(head) < len("magic"):
+        return UnreadableError(f"not a capture file ({len(head)} bytes)")
+    return UnreadableError(f"not a capture file (begins with {head[:8].hex(' ')})")
+
+
+def _walk(window: Window, container: Container, frames: Frames) -> Iterator[Frames]:
+    """Fill batches from a container until its end, or its damage."""
+    rows, frame = container.rows, 1
+    while True:
+        if not window.live and window.available < CHUNK // 2:
+            window.fill(1)
+        rows.n = 0
+        stop, damage = Stop.FULL, None
+        try:
+            stop = container.step(window, frame)
+        except Damage as found:
+            damage = found
+        if rows.n:
+            frames.buffer, frames.n = window.buffer, rows.n
+            frame += rows.n
+            yield frames
+        elif stop is Stop.MORE and not window.fill(rows.wanted):
+            damage = _at_the_end(window, container, frame)
+            if damage is None:
+                return
+        if damage:
+            raise damage
+
+
+def _at_the_end(window: Window, container: Container, frame: int) -> Damage | None:
+    """What is wrong where no more bytes come: nothing, if none are left over."""
+    fault = window.fault
+    if fault:
+        at = window.offset + window.available
+        return Damage(fault.reason, f"{fault.message}, at byte {at}", at)
+    return container.cut(window, frame) if window.available else None

@@ -1,0 +1,143 @@
+"""Frames from dpkt's readers, or from any iterable of (timestamp, bytes): slow, plain, and independent of ours.
+
+Knows how a timestamp of any kind becomes nanoseconds.  dpkt's named faults stay: no original lengths, one clock and
+link type for a whole pcapng file, damage that it passes over in silence.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.capture.damage import Damage
+from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tcptrace_py.capture.frames import CaptureInfo, Frames
+    from tcptrace_py.capture.source import Window
+
+NS = 10**9
+MICRO = 10**6
+BATCH_BYTES = 1 << 20
+LARGEST_READ = 64 << 20
+ETHERNET = 1
+
+
+def nanoseconds(timestamp: Any) -> int:
+    """Whole nanoseconds of a timestamp in seconds: int, Decimal, Fraction exactly; float sensibly.
+
+    A float of today's date has steps of 0.24 us.  So one within two steps of a whole microsecond means that
+    microsecond, and only others are taken at their word.
+    """
+    if isinstance(timestamp, float):
+        if not math.isfinite(timestamp):
+            raise ValueError(f"a packet's time is {timestamp}")
+        micro = round(timestamp * MICRO)
+        if abs(micro / MICRO - timestamp) <= 2 * math.ulp(timestamp):
+            return micro * 1000
+    if isinstance(timestamp, Decimal) and not timestamp.is_finite():
+        raise ValueError(f"a packet's time is {timestamp}")
+    return round(Fraction(timestamp) * NS)
+
+
+def read_packets(packets: Iterable[Any], link: int, frames: Frames) -> Iterator[Frames]:
+    """Batches of the packets that an iterable yields as (timestamp, bytes, ...)."""
+    pieces: list[bytes] = []
+    size = 0
+    failed: Damage | None = None
+    source = iter(packets)
+    while failed is None:
+        try:
+            timestamp, data = next(source)[:2]
+        except StopIteration:
+            break
+        except _dpkt_errors() as error:
+            failed = Damage("dpkt_error", f"dpkt gave up: {error}")
+            break
+        data = bytes(data)
+        n = len(pieces)
+        frames.offset[n], frames.captured[n], frames.original[n] = size, len(data), len(data)
+        frames.time_ns[n] = nanoseconds(timestamp)
+        pieces.append(data)
+        size += len(data)
+        if len(pieces) == len(frames.offset) or size >= BATCH_BYTES:
+            yield _batch(frames, pieces, link)
+            pieces, size = [], 0
+    if pieces:
+        yield _batch(frames, pieces, link)
+    if failed:
+        raise failed
+
+
+def _batch(frames: Frames, pieces: list[bytes], link: int) -> Frames:
+    frames.buffer, frames.n = b"".join(pieces), len(pieces)
+    frames.link[: frames.n] = link
+    return frames
+
+
+def _dpkt_errors() -> tuple[type[Exception], ...]:
+    """What dpkt's readers raise over damage; nothing where dpkt was never imported."""
+    dpkt = sys.modules.get("dpkt.dpkt")
+    return (dpkt.Error, struct.error) if dpkt else ()
+
+
+def link_of(packets: Any, link_type: int | None, info: CaptureInfo) -> int:
+    """The link type that was asked for, or that a dpkt reader knows, or Ethernet."""
+    if link_type is not None:
+        return link_type
+    if hasattr(packets, "datalink"):
+        link = packets.datalink()
+        if type(packets).__module__ == "dpkt.snoop":
+            return _snoop_link(link)
+        return int(link) & 0xFFFF
+    info.notes.append("no link type was given: taken as Ethernet")
+    return ETHERNET
+
+
+def dpkt_reader(window: Window, info: CaptureInfo) -> Any:
+    """The reader that dpkt has for the container in the window."""
+    import dpkt
+
+    kinds = {b"\x0a\x0d\x0d\x0a": ("pcapng", dpkt.pcapng.Reader), b"snoop\0\0\0": ("snoop", dpkt.snoop.Reader)}
+    head = window.peek(8)
+    name, reader = next((kind for magic, kind in kinds.items() if head.startswith(magic)), ("pcap", dpkt.pcap.Reader))
+    info.format = f"{name} (dpkt)"
+    try:
+        return reader(_File(window))
+    except (dpkt.Error, ValueError, KeyError, struct.error) as error:
+        raise UnreadableError(f"dpkt cannot read it: {error}") from None
+
+
+def _snoop_link(datalink: int) -> int:
+    from tcptrace_py.capture.snoop import LINKTYPE
+
+    if datalink not in LINKTYPE:
+        raise UnsupportedError(f"snoop datalink {datalink} is not known", "unsupported_link")
+    return LINKTYPE[datalink]
+
+
+def checked_iterable(source: Any) -> Any:
+    """`source` if it can be iterated; else the error that says what can be opened."""
+    if not hasattr(source, "__iter__"):
+        raise UsageError(f"a capture is a path, a binary file or an iterable of (timestamp, bytes), not {source!r}")
+    return source
+
+
+class _File:
+    """The window as the file object that dpkt wants."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def read(self, size: int) -> bytes:
+        window = self._window
+        size = LARGEST_READ if size < 0 else min(size, LARGEST_READ)
+        data = window.peek(size)
+        window.use(window.start + len(data))
+        return data

@@ -1,0 +1,697 @@
+"""The everyday decoder: frames in columns become TCP segments in columns, without the interpreter.
+
+Knows Ethernet, VLAN tags, cooked, loopback and raw links, IPv4, IPv6 and TCP with its options.  What it does not know
+it leaves in the middle: `Walk` then says which header stands where, somebody else takes that header off, and the walk
+goes on.  Does not know connections, tunnels or fragments.  A frame is never an error: it is a row or a counter.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+from tcptrace_py.decode import _batch, kinds
+from tcptrace_py.decode._batch import Batch
+from tcptrace_py.vocabulary import Unused
+
+# What a stage answers: an `Unused` reason, or one of these.
+NEXT = cython.declare(cython.int, 100)  # the header was taken off, `kind` and `at` say what follows
+SEGMENT = cython.declare(cython.int, 101)  # a row was written
+ELSEWHERE = cython.declare(cython.int, 102)  # `kind` at `at` is not for this module
+OUTCOME_SEGMENT, OUTCOME_ELSEWHERE = 101, 102  # the same two, for Python
+
+NOT_IP = cython.declare(cython.int, int(Unused.not_ip))
+NOT_TCP = cython.declare(cython.int, int(Unused.not_tcp))
+TRUNCATED_HEADER = cython.declare(cython.int, int(Unused.truncated_header))
+BAD_IP_HEADER = cython.declare(cython.int, int(Unused.bad_ip_header))
+BAD_TCP_HEADER = cython.declare(cython.int, int(Unused.bad_tcp_header))
+DEPTH_LIMIT = cython.declare(cython.int, int(Unused.depth_limit))
+UNSUPPORTED_LINK = cython.declare(cython.int, int(Unused.unsupported_link))
+EMPTY_FRAME = cython.declare(cython.int, int(Unused.empty_frame))
+NOT_DECODED = cython.declare(cython.int, int(Unused.not_decoded))
+
+IP_PROTOCOL = cython.declare(cython.int, kinds.IP_PROTOCOL)
+UDP_PORT = cython.declare(cython.int, kinds.UDP_PORT)
+LINK = cython.declare(cython.int, kinds.LINK)
+OURS = cython.declare(cython.int, kinds.OURS)
+LLC = cython.declare(cython.int, kinds.LLC)
+FRAGMENT_4 = cython.declare(cython.int, kinds.FRAGMENT_4)
+FRAGMENT_6 = cython.declare(cython.int, kinds.FRAGMENT_6)
+IPV4 = cython.declare(cython.int, kinds.IPV4)
+IPV6 = cython.declare(cython.int, kinds.IPV6)
+TCP = cython.declare(cython.int, kinds.TCP)
+UDP = cython.declare(cython.int, kinds.UDP)
+ETHERNET = cython.declare(cython.int, kinds.ETHERNET)
+
+NO_TIME = cython.declare(cython.uint, _batch.NO_TIME)
+AFTER_GAP = cython.declare(cython.uint, _batch.AFTER_GAP)
+TIME_ODD = cython.declare(cython.uint, _batch.TIME_ODD)
+CHECKSUM_BAD = cython.declare(cython.uint, _batch.CHECKSUM_BAD)
+CHECKSUM_OFFLOAD = cython.declare(cython.uint, _batch.CHECKSUM_OFFLOAD)
+CHECKSUM_GOOD = cython.declare(cython.uint, _batch.CHECKSUM_GOOD)
+LENGTH_FROM_FRAME = cython.declare(cython.uint, _batch.LENGTH_FROM_FRAME)
+CUT = cython.declare(cython.uint, _batch.CUT)
+MARK_IPV6 = cython.declare(cython.uint, _batch.IPV6)
+ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, _batch.ORIGINAL_LENGTH_WRONG)
+
+SACK_PERMITTED = cython.declare(cython.uint, _batch.SACK_PERMITTED)
+TIMESTAMP = cython.declare(cython.uint, _batch.TIMESTAMP)
+SACK = cython.declare(cython.uint, _batch.SACK)
+FAST_OPEN = cython.declare(cython.uint, _batch.FAST_OPEN)
+MPTCP = cython.declare(cython.uint, _batch.MPTCP)
+MD5 = cython.declare(cython.uint, _batch.MD5)
+AUTHENTICATION = cython.declare(cython.uint, _batch.AUTHENTICATION)
+USER_TIMEOUT = cython.declare(cython.uint, _batch.USER_TIMEOUT)
+OTHER_OPTION = cython.declare(cython.uint, _batch.OTHER_OPTION)
+BAD_OPTION = cython.declare(cython.uint, _batch.BAD_OPTION)
+TRUNCATED_OPTIONS = cython.declare(cython.uint, _batch.TRUNCATED_OPTIONS)
+
+M16 = cython.declare(cython.uint, 0xFFFF)
+M32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
+MAPPED = cython.declare(cython.ulonglong, 0xFFFF00000000)  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2)
+ROOM = cython.declare(cython.int, 48)  # bits of `net` that may be in use when another VLAN id is to fit (nets.py)
+BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
+
+
+# Octets in network order.  Whoever reads has made sure that they are there; one check of our own for all of them, in
+# place of one for each, makes sure of that.
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.boundscheck(False)
+@cython.exceptval(check=False)
+def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    if not 0 <= at <= len(buffer) - 2:
+        return 0
+    return (buffer[at] << 8) | buffer[at + 1]
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.boundscheck(False)
+@cython.exceptval(check=False)
+def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    if not 0 <= at <= len(buffer) - 4:
+        return 0
+    return (cython.cast(cython.uint, buffer[at]) << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.boundscheck(False)
+@cython.exceptval(check=False)
+def be64(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.ulonglong:
+    return (cython.cast(cython.ulonglong, be32(buffer, at)) << 32) | be32(buffer, at + 4)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def folded(total: cython.ulonglong) -> cython.uint:
+    """Sum of 16-bit words in one's complement, carries added (RFC 1071)."""
+    total = (total & M32) + (total >> 32)
+    total = (total & M16) + (total >> 16)
+    total = (total & M16) + (total >> 16)
+    return (total & M16) + (total >> 16)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.boundscheck(False)
+@cython.exceptval(check=False)
+def summed(
+    words: cython.const[cython.ulonglong][::1], first: cython.Py_ssize_t, last: cython.Py_ssize_t
+) -> cython.ulonglong:
+    """Sum of words, their halves apart so that no carry is lost; four at a time, for speed."""
+    low: cython.ulonglong = 0
+    high: cython.ulonglong = 0
+    more_low: cython.ulonglong = 0
+    more_high: cython.ulonglong = 0
+    i: cython.Py_ssize_t = first
+    if not 0 <= first <= last <= len(words):
+        return 0
+    while i + 4 <= last:
+        low += (words[i] & M32) + (words[i + 1] & M32)
+        high += (words[i] >> 32) + (words[i + 1] >> 32)
+        more_low += (words[i + 2] & M32) + (words[i + 3] & M32)
+        more_high += (words[i + 2] >> 32) + (words[i + 3] >> 32)
+        i += 4
+    while i < last:
+        low += words[i] & M32
+        high += words[i] >> 32
+        i += 1
+    return low + high + more_low + more_high
+
+
+@cython.final
+@cython.cclass
+class Walk:
+    """Where the walk through one frame's headers stands; `run` does it for many frames.
+
+    Attributes
+    ----------
+    index : int
+        Row of the frame in `Frames`.
+    kind, at : int
+        Which header (`kinds`) stands where in the buffer.
+    end, wire_end : int
+        Where the captured bytes end, and where the frame ended on the wire.
+    ip_at, ip_end : int
+        Innermost IP header, and the end of its packet by its own length.
+    net : int
+        The network so far (`nets`).
+    marks : int
+        Batch mark bits of this frame so far.
+    part : int
+        Segments this frame has given so far.
+    vlans, max_vlans : int
+        VLAN tags so far, and how many may be.
+    unused : int64 memoryview
+        Frames without a row, by `Unused`.
+    payload_at : int64 memoryview
+        Where each row's payload starts in the buffer, -1 unless all of it is there; kept for as many rows as it has.
+    """
+
+    def __init__(self, peelable: bytes, verify: cython.bint, max_vlans: cython.int, max_extensions: cython.int):
+        self.peelable = memoryview(peelable)
+        self.verify, self.max_vlans, self.max_extensions = verify, max_vlans, max_extensions
+        self.unused = memoryview(np.zeros(len(Unused), np.int64))
+        self.payload_at = memoryview(np.zeros(0, np.int64))
+        self.index = self.kind = self.at = self.end = self.wire_end = self.ip_at = self.ip_end = 0
+        self.net = self.marks = self.part = self.vlans = self.extensions = 0
+        self.src_hi = self.src_lo = self.dst_hi = self.dst_lo = 0
+        self.ttl = self.tos = self.ip_id = 0
+        self.n, self.first_frame = 0, 1
+        self.use(b"")
+
+    def keep_payloads(self, capacity: cython.Py_ssize_t) -> None:
+        """From now on note where payloads start, for batches of that many rows."""
+        if len(self.payload_at) < capacity:
+            self.payload_at = memoryview(np.zeros(capacity, np.int64))
+
+    def release(self) -> None:
+        """Let go of the buffer, which its owner may want to resize."""
+        self.use(b"")
+
+    def use(self, buffer) -> None:
+        """Read from `buffer` from now on (until the next `use`, it cannot be resized)."""
+        view = memoryview(buffer).cast("B")
+        self.buffer = view
+        self.words = view[: len(view) // 8 * 8].cast("Q")
+
+    def load(self, frames) -> None:
+        """Take the columns of a `Frames`."""
+        self.use(frames.buffer)
+        self.offset, self.captured = memoryview(frames.offset), memoryview(frames.captured)
+        self.original, self.time_ns = memoryview(frames.original), memoryview(frames.time_ns)
+        self.link, self.interface = memoryview(frames.link), memoryview(frames.interface)
+        self.frame_marks = memoryview(frames.marks)
+        self.n, self.first_frame = frames.n, frames.first_frame
+
+    def run(self, index: cython.Py_ssize_t, batch: Batch) -> cython.int:
+        """Decode from frame `index` on; stops when the batch is full, the frames are done, or at ELSEWHERE.
+
+        `self.index` is the first frame that is not done.
+        """
+        outcome: cython.int = NEXT
+        with cython.nogil:
+            while index < self.n and batch.n < batch.capacity:
+                self.enter(index)
+                outcome = self.follow(batch) if self.at < self.end else EMPTY_FRAME
+                if outcome == ELSEWHERE:
+                    break
+                if outcome != SEGMENT:
+                    self.unused[outcome] += 1
+                index += 1
+        self.index = index
+        return outcome
+
+    def enter(self, index: cython.Py_ssize_t) -> cython.void:
+        """Stand before the first header of frame `index`."""
+        marks: cython.int = self.frame_marks[index]
+        self.index = index
+        self.kind = LINK + self.link[index]
+        self.at = self.offset[index]
+        self.end = min(self.at + self.captured[index], len(self.buffer))
+        self.wire_end = self.at + max(self.captured[index], self.original[index])
+        self.net = 0
+        self.vlans = self.extensions = self.part = 0
+        self.marks = (marks & 3) | (TIME_ODD if marks & 8 else 0)  # Mark.NO_TIME, AFTER_GAP: the same bits
+
+    def follow(self, batch: Batch) -> cython.int:
+        """Walk on from `kind` at `at` to a segment, to a reason why there is none, or to what is not for us."""
+        outcome: cython.int = NEXT
+        kind: cython.int
+        while outcome == NEXT:
+            kind = self.kind
+            if kind == ETHERNET:
+                outcome = self._ethernet()
+            elif kind == IPV4:
+                outcome = self._ipv4()
+            elif kind == TCP:
+                outcome = self._tcp(batch)
+            elif kind == IPV6:
+                outcome = self._ipv6()
+            elif kind < IP_PROTOCOL:
+                outcome = self._ethertype()
+            elif kind < UDP_PORT:
+                outcome = self._ip_protocol()
+            elif kind < LINK:
+                outcome = ELSEWHERE if self.peelable[kind] else NOT_TCP
+            elif kind < OURS:
+                outcome = self._link()
+            else:
+                outcome = self._llc() if kind == LLC else ELSEWHERE
+        return outcome
+
+    # Link layers
+
+    def _ethernet(self) -> cython.int:
+        if self.at + 14 > self.end:
+            return TRUNCATED_HEADER
+        return self._typed(self.at + 14, be16(self.buffer, self.at + 12))
+
+    def _typed(self, at: cython.Py_ssize_t, ethertype: cython.int) -> cython.int:
+        """After a type field; IEEE 802.3 section 3.2.6: up to 1500 it is a length, and LLC follows."""
+        self.at = at
+        self.kind = ethertype if ethertype > 1500 else LLC
+        return NEXT
+
+    def _link(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        link: cython.int = self.kind - LINK
+        if at >= self.end:
+            return TRUNCATED_HEADER
+        if link == 101 or link == 12 or link == 14:
+            return self._raw()
+        if link == 228 or link == 229:
+            self.kind = IPV4 if link == 228 else IPV6
+            return NEXT
+        if link == 113:
+            return self._typed(at + 16, be16(self.buffer, at + 14)) if at + 16 <= self.end else TRUNCATED_HEADER
+        if link == 276:
+            return self._typed(at + 20, be16(self.buffer, at)) if at + 20 <= self.end else TRUNCATED_HEADER
+        if link == 0 or link == 108:
+            return self._null()
+        return ELSEWHERE if self.peelable[self.kind] else UNSUPPORTED_LINK
+
+    def _raw(self) -> cython.int:
+        version: cython.int = self.buffer[self.at] >> 4
+        if version != 4 and version != 6:
+            return BAD_IP_HEADER
+        self.kind = IPV4 if version == 4 else IPV6
+        return NEXT
+
+    def _null(self) -> cython.int:
+        """An address family in the byte order of the capturing host (0) or of the network (108)."""
+        family: cython.uint
+        if self.at + 4 > self.end:
+            return TRUNCATED_HEADER
+        family = be16(self.buffer, self.at) | be16(self.buffer, self.at + 2)  # one of the halves is zero
+        if family > 255 and family & 255 == 0:
+            family >>= 8
+        self.at += 4
+        if family == 2:
+            self.kind = IPV4
+        elif family == 10 or family == 23 or family == 24 or family == 28 or family == 30:
+            self.kind = IPV6  # Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin
+        else:
+            return NOT_IP
+        return NEXT
+
+    def _llc(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        saps: cython.int
+        if at + 3 > self.end:
+            return TRUNCATED_HEADER
+        saps = be16(self.buffer, at)
+        if self.buffer[at + 2] != 3:
+            return NOT_IP
+        if saps == 0x0606:  # IP's own SAP
+            self.kind, self.at = IPV4, at + 3
+            return NEXT
+        if saps != 0xAAAA:
+            return NOT_IP
+        if at + 8 > self.end:
+            return TRUNCATED_HEADER
+        if be16(self.buffer, at + 3) != 0 or (self.buffer[at + 5] != 0 and self.buffer[at + 5] != 0xF8):
+            return NOT_IP  # SNAP, but not of RFC 1042 nor of IEEE 802.1H
+        self.kind, self.at = be16(self.buffer, at + 6), at + 8
+        return NEXT
+
+    def _ethertype(self) -> cython.int:
+        kind: cython.int = self.kind
+        if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100 or kind == 0x9200 or kind == 0x9300:
+            return self._vlan()
+        if kind == 1 or kind == 4:  # cooked captures: 802.3 without and with LLC
+            self.kind = LLC
+            return NEXT
+        return ELSEWHERE if self.peelable[kind] else NOT_IP
+
+    def _vlan(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        vlan_id: cython.int
+        if at + 4 > self.end:
+            return TRUNCATED_HEADER
+        vlan_id = be16(self.buffer, at) & 0xFFF
+        if vlan_id:  # IEEE 802.1Q table 9-2: id 0 is a priority, not a network
+            if self.net >> ROOM and self.vlans < self.max_vlans:
+                return ELSEWHERE
+            self.net = (self.net << 12) | vlan_id
+        self.vlans += 1
+        if self.vlans > self.max_vlans:
+            return DEPTH_LIMIT
+        return self._typed(at + 4, be16(self.buffer, at + 2))
+
+    # IP
+
+    def _ipv4(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        header: cython.int
+        total: cython.int
+        protocol: cython.int
+        if at >= self.end:
+            return TRUNCATED_HEADER
+        header = (self.buffer[at] & 15) * 4
+        if self.buffer[at] >> 4 != 4 or header < 20:
+            return BAD_IP_HEADER
+        if at + 20 > self.end:
+            return TRUNCATED_HEADER
+        total = be16(self.buffer, at + 2)
+        if 0 < total < header:
+            return BAD_IP_HEADER
+        if at + header > self.end:
+            return TRUNCATED_HEADER
+        self._packet(at, at + total if total else 0, 0)
+        self.tos, self.ttl, self.ip_id = self.buffer[at + 1], self.buffer[at + 8], be16(self.buffer, at + 4)
+        self.src_hi = self.dst_hi = 0
+        self.src_lo, self.dst_lo = MAPPED | be32(self.buffer, at + 12), MAPPED | be32(self.buffer, at + 16)
+        protocol = IP_PROTOCOL + self.buffer[at + 9]
+        if be16(self.buffer, at + 6) & 0x3FFF:
+            self.kind = FRAGMENT_4
+            return ELSEWHERE if protocol == TCP or protocol == UDP or self.peelable[protocol] else NOT_TCP
+        self.kind, self.at = protocol, at + header
+        return NEXT
+
+    def _packet(self, at: cython.Py_ssize_t, ip_end: cython.Py_ssize_t, version: cython.uint) -> cython.void:
+        """Take down where an IP packet starts and ends; a length of 0 is left to the frame."""
+        self.ip_at = at
+        self.ip_end = ip_end if ip_end else self.wire_end
+        self.marks = (self.marks & ~(LENGTH_FROM_FRAME | MARK_IPV6)) | version | (0 if ip_end else LENGTH_FROM_FRAME)
+
+    def _ipv6(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        length: cython.int
+        if at >= self.end:
+            return TRUNCATED_HEADER
+        if self.buffer[at] >> 4 != 6:
+            return BAD_IP_HEADER
+        if at + 40 > self.end:
+            return TRUNCATED_HEADER
+        length = be16(self.buffer, at + 4)
+        self._packet(at, at + 40 + length if length else 0, MARK_IPV6)
+        self.tos, self.ttl, self.ip_id = (be16(self.buffer, at) >> 4) & 0xFF, self.buffer[at + 7], 0
+        self.src_hi, self.src_lo = be64(self.buffer, at + 8), be64(self.buffer, at + 16)
+        self.dst_hi, self.dst_lo = be64(self.buffer, at + 24), be64(self.buffer, at + 32)
+        self.extensions = 0
+        self.kind, self.at = IP_PROTOCOL + self.buffer[at + 6], at + 40
+        return NEXT
+
+    def _ip_protocol(self) -> cython.int:
+        protocol: cython.int = self.kind - IP_PROTOCOL
+        if protocol == 17:
+            return self._udp()
+        if protocol == 51:
+            return self._extension(protocol)
+        if protocol == 50:
+            return NOT_DECODED
+        if self.marks & MARK_IPV6:
+            if protocol == 44:
+                return self._fragment_header()
+            if protocol == 0 or protocol == 43 or protocol == 60 or protocol == 135 or protocol == 139:
+                return self._extension(protocol)
+            if protocol == 140:
+                return self._extension(protocol)
+        if protocol == 1 or protocol == 58:
+            return self._icmp(protocol)
+        return ELSEWHERE if self.peelable[self.kind] else NOT_TCP
+
+    def _extension(self, protocol: cython.int) -> cython.int:
+        """RFC 8200 section 4: next header, length; AH (RFC 4302) alone counts its length in words of four."""
+        at: cython.Py_ssize_t = self.at
+        size: cython.int
+        self.extensions += 1
+        if self.extensions > self.max_extensions:
+            return DEPTH_LIMIT
+        if at + 2 > self.end:
+            return TRUNCATED_HEADER
+        size = self.buffer[at + 1]
+        size = (size + 2) * 4 if protocol == 51 else (size + 1) * 8
+        if at + size > self.ip_end:
+            return BAD_IP_HEADER
+        if at + size > self.end:
+            return TRUNCATED_HEADER
+        if protocol == 43:
+            self._final_destination(at, size)
+        self.kind, self.at = IP_PROTOCOL + self.buffer[at], at + size
+        return NEXT
+
+    def _final_destination(self, at: cython.Py_ssize_t, size: cython.int) -> cython.void:
+        """On its way through a source route a packet names the next stop; the peer is the last (RFC 8200 section 8.1)."""
+        route: cython.int = self.buffer[at + 2]
+        last: cython.Py_ssize_t
+        if self.buffer[at + 3] == 0 or size < 24:
+            return
+        if route == 0 or route == 2:
+            last = at + 8 + (size - 8) // 16 * 16 - 16
+        elif route == 4:  # RFC 8754: the list is in reverse
+            last = at + 8
+        else:
+            return
+        self.dst_hi, self.dst_lo = be64(self.buffer, last), be64(self.buffer, last + 8)
+
+    def _fragment_header(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        protocol: cython.int
+        self.extensions += 1
+        if self.extensions > self.max_extensions:
+            return DEPTH_LIMIT
+        if at + 8 > self.end:
+            return TRUNCATED_HEADER
+        protocol = IP_PROTOCOL + self.buffer[at]
+        if be16(self.buffer, at + 2) & 0xFFF9:
+            self.kind = FRAGMENT_6
+            return ELSEWHERE
+        self.kind, self.at = protocol, at + 8  # RFC 6946: an atomic fragment is whole
+        return NEXT
+
+    def _icmp(self, protocol: cython.int) -> cython.int:
+        """Errors quote the packet that they are about; all else is of no use."""
+        kind: cython.int
+        if self.at + 8 > self.end:
+            return NOT_TCP
+        kind = self.buffer[self.at]
+        if protocol == 58:
+            return ELSEWHERE if 1 <= kind <= 4 else NOT_TCP
+        return ELSEWHERE if kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12 else NOT_TCP
+
+    def _udp(self) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        kind: cython.int
+        if at + 8 > self.end:
+            return NOT_TCP
+        kind = UDP_PORT + be16(self.buffer, at + 2)
+        if not self.peelable[kind]:
+            kind = UDP_PORT + be16(self.buffer, at)
+            if not self.peelable[kind]:
+                return NOT_TCP
+        self.kind, self.at = kind, at + 8
+        return ELSEWHERE
+
+    # TCP
+
+    def _tcp(self, batch: Batch) -> cython.int:
+        at: cython.Py_ssize_t = self.at
+        size: cython.Py_ssize_t = self.ip_end - at
+        header: cython.int
+        row: cython.Py_ssize_t = batch.n
+        if size < 20:
+            return BAD_TCP_HEADER
+        if at + 20 > self.end:
+            return TRUNCATED_HEADER
+        header = (self.buffer[at + 12] >> 4) * 4
+        if header < 20 or header > size:
+            return BAD_TCP_HEADER
+        batch.sport[row], batch.dport[row] = be16(self.buffer, at), be16(self.buffer, at + 2)
+        batch.seq[row], batch.ack[row] = be32(self.buffer, at + 4), be32(self.buffer, at + 8)
+        batch.flags[row] = be16(self.buffer, at + 12) & 0xFFF
+        batch.window[row], batch.urgent[row] = be16(self.buffer, at + 14), be16(self.buffer, at + 18)
+        batch.payload[row] = size - header
+        self._identity(batch, row)
+        self._options(batch, row, at + header)
+        batch.marks[row] = self.marks | self._lengths() | self._checksum()
+        if row < len(self.payload_at):
+            self.payload_at[row] = at + header if self.ip_end <= self.end else -1
+        batch.n = row + 1
+        self.part += 1
+        return SEGMENT
+
+    def _identity(self, batch: Batch, row: cython.Py_ssize_t) -> cython.void:
+        """What the frame and the IP header say."""
+        index: cython.Py_ssize_t = self.index
+        batch.frame[row] = self.first_frame + index
+        batch.time_ns[row] = self.time_ns[index]
+        batch.wire_bytes[row] = self.original[index] & M32
+        batch.interface[row] = self.interface[index]
+        batch.part[row] = self.part
+        batch.src_hi[row], batch.src_lo[row] = self.src_hi, self.src_lo
+        batch.dst_hi[row], batch.dst_lo[row] = self.dst_hi, self.dst_lo
+        batch.net[row] = self.net
+        batch.ttl[row], batch.tos[row], batch.ip_id[row] = self.ttl, self.tos, self.ip_id
+        batch.digest[row] = 0
+
+    def _lengths(self) -> cython.uint:
+        marks: cython.uint = 0
+        if self.ip_end > self.end:
+            marks = CUT
+        if self.ip_end > self.wire_end:
+            marks |= ORIGINAL_LENGTH_WRONG
+        return marks
+
+    def _options(self, batch: Batch, row: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.void:
+        """RFC 9293 section 3.1.  As Linux does, a wrong size spoils one option, a length below 2 all that follow."""
+        at: cython.Py_ssize_t = self.at + 20
+        seen: cython.uint = 0
+        kind: cython.int
+        size: cython.int
+        batch.mss[row], batch.wscale[row] = -1, -1
+        batch.tsval[row] = batch.tsecr[row] = 0
+        batch.sack_n[row] = batch.tfo_cookie[row] = 0
+        if stop > self.end:
+            stop, seen = self.end, TRUNCATED_OPTIONS
+        if at + 12 == stop and be32(self.buffer, at) == 0x0101080A:  # what nearly all carry (RFC 7323 appendix A)
+            batch.tsval[row], batch.tsecr[row] = be32(self.buffer, at + 4), be32(self.buffer, at + 8)
+            at, seen = stop, seen | TIMESTAMP
+        while at < stop:
+            kind = self.buffer[at]
+            if kind == 0:
+                break
+            if kind == 1:
+                at += 1
+                continue
+            size = self.buffer[at + 1] if at + 1 < stop else 0
+            if size < 2 or at + size > stop:
+                if not seen & TRUNCATED_OPTIONS or 0 < size < 2:
+                    seen |= BAD_OPTION
+                break
+            seen |= self._option(batch, row, at, size)
+            at += size
+        batch.options[row] = seen
+
+    def _option(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
+        """The bit of the option at `at`, and its value into the row."""
+        kind: cython.int = self.buffer[at]
+        if kind == 8:
+            if size == 10:
+                batch.tsval[row], batch.tsecr[row] = be32(self.buffer, at + 2), be32(self.buffer, at + 6)
+                return TIMESTAMP
+        elif kind == 5:
+            if size >= 10 and size <= 34 and size & 7 == 2:
+                return self._sack(batch, row, at, size)
+        elif kind == 2:
+            if size == 4:
+                batch.mss[row] = be16(self.buffer, at + 2)
+                return 0
+        elif kind == 3:
+            if size == 3:
+                batch.wscale[row] = min(self.buffer[at + 2], 127)
+                return 0
+        elif kind == 4:
+            if size == 2:
+                return SACK_PERMITTED
+        else:
+            return self._rare_option(batch, row, at, size)
+        return BAD_OPTION
+
+    def _sack(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
+        edges: cython.int = (size - 2) // 4
+        i: cython.int
+        for i in range(edges):
+            batch.sack[row, i] = be32(self.buffer, at + 2 + 4 * i)
+        batch.sack_n[row] = edges // 2
+        return SACK
+
+    def _rare_option(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
+        kind: cython.int = self.buffer[at]
+        cookie: cython.int
+        if kind == 34 or (kind == 254 and size >= 4 and be16(self.buffer, at + 2) == 0xF989):
+            cookie = size - (2 if kind == 34 else 4)
+            if cookie & 1 or cookie > 16 or cookie == 2:  # RFC 7413 section 4.1.1: 4 to 16 octets, even
+                return BAD_OPTION
+            batch.tfo_cookie[row] = cookie
+            return FAST_OPEN
+        if kind == 30:
+            return MPTCP if size >= 3 else BAD_OPTION
+        if kind == 19:
+            return MD5 if size == 18 else BAD_OPTION
+        if kind == 29:
+            return AUTHENTICATION if size >= 4 else BAD_OPTION
+        if kind == 28:
+            return USER_TIMEOUT if size == 4 else BAD_OPTION
+        return OTHER_OPTION
+
+    def _checksum(self) -> cython.uint:
+        """RFC 9293 section 3.1, over the whole segment and the pseudo-header; 0 where it cannot be checked."""
+        field: cython.uint
+        pseudo: cython.ulonglong
+        short: cython.ulonglong
+        if not self.verify or self.ip_end > self.end or self.marks & LENGTH_FROM_FRAME:
+            return 0
+        # ::ffff:0:0/96 adds 0xFFFF, which is nothing in this arithmetic
+        short = (self.src_hi & M32) + (self.src_hi >> 32) + (self.src_lo & M32) + (self.src_lo >> 32)
+        short += (self.dst_hi & M32) + (self.dst_hi >> 32) + (self.dst_lo & M32) + (self.dst_lo >> 32) + 6
+        pseudo = short + self.ip_end - self.at
+        if folded(pseudo + self._sum(self.at, self.ip_end)) == M16:
+            return CHECKSUM_GOOD
+        # What a card is left to finish: the pseudo-header's sum (Linux; without the length where the card is also
+        # to cut the segment), or nothing.
+        field = be16(self.buffer, self.at + 16)
+        if field == 0 or field == folded(pseudo) or field == folded(short):
+            return CHECKSUM_OFFLOAD
+        return CHECKSUM_BAD
+
+    def _sum(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
+        """Sum of the 16-bit words from `start`, folded; eight octets at a time where they lie whole in `words`."""
+        first: cython.Py_ssize_t = (start + 7) >> 3
+        last: cython.Py_ssize_t = stop >> 3
+        total: cython.ulonglong
+        at: cython.Py_ssize_t
+        if first >= last:
+            first = last = 0
+            total = self._sum_octets(start, stop)
+        else:
+            total = self._sum_octets(start, first << 3) + summed(self.words, first, last)
+            total += self._sum_octets(last << 3, stop)
+        total = folded(total)
+        if (start & 1) == BIG_ENDIAN:  # RFC 1071 section 2 (B): swapping all octets swaps those of the sum
+            total = ((total & 0xFF) << 8) | (total >> 8)
+        return total
+
+    def _sum_octets(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
+        """Sum of a few octets, each where it lies in a word of this machine."""
+        total: cython.ulonglong = 0
+        at: cython.Py_ssize_t
+        for at in range(start, stop):
+            total += cython.cast(cython.uint, self.buffer[at]) << 8 if (at & 1) != BIG_ENDIAN else self.buffer[at]
+        return total

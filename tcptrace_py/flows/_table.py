@@ -1,0 +1,202 @@
+"""The table of flows: which pair of endpoints a segment belongs to, and which of the two sent it.
+
+Knows addresses, ports and networks (VLAN, tunnel).  Does not know sequence numbers, flags or time: when a pair is
+used again, or its slot may be given away, is for the tracker to say.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.decode._batch import Batch
+
+FREE = cython.declare(cython.int, -1)  # in the index: never used
+LEFT = cython.declare(cython.int, -2)  # in the index: released, so a search goes on past it
+M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+M31 = cython.declare(cython.ulonglong, 0x7FFFFFFF)
+MIX_1 = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
+MIX_2 = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
+GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def mixed(x: cython.ulonglong) -> cython.ulonglong:
+    """Every bit of `x` in every bit of the result (the finaliser of SplitMix64)."""
+    x = ((x ^ (x >> 30)) * MIX_1) & M64
+    x = ((x ^ (x >> 27)) * MIX_2) & M64
+    return x ^ (x >> 31)
+
+
+@cython.final
+@cython.cclass
+class FlowTable:
+    """Slots for pairs of endpoints, found by open addressing.
+
+    A slot is a small number that stays with a pair until it is released; side 0 of a pair is the endpoint that was
+    seen sending first.  `seed` makes collisions unpredictable to whoever writes captures; slots do not depend on it.
+    """
+
+    def __init__(self, seed: cython.ulonglong = 0):
+        self.seed = seed
+        self.used = 0  # slots in use
+        self.high = 0  # slots ever in use
+        self.filled = 0  # index places that are not FREE
+        self.n_vacant = 0
+        self.capacity = 0
+        self.a_hi = self.a_lo = self.b_hi = self.b_lo = self.net = self.hashes = memoryview(np.zeros(0, np.uint64))
+        self.ports = memoryview(np.zeros(0, np.uint32))
+        self.vacant = memoryview(np.zeros(0, np.int32))
+        self.grow(1024)
+        self.reindex(4096)
+
+    def assign(self, batch: Batch, slots: cython.int[::1], sides: cython.uchar[::1]):
+        """Give every segment of the batch the slot of its pair, and the side of the pair that sent it."""
+        i: cython.Py_ssize_t
+        slot: cython.Py_ssize_t
+        for i in range(batch.n):
+            slot = self.slot_of(batch, i)
+            slots[i] = slot
+            sides[i] = 0 if self.forward(slot, batch, i) else 1
+
+    def find(self, batch: Batch, i: cython.Py_ssize_t):
+        """The slot of the pair in row `i` of a batch, or -1; nothing is added."""
+        return self.look(self.hash_of(batch, i), batch, i)
+
+    def release(self, slot: cython.Py_ssize_t):
+        """Forget the pair in `slot`; the slot may be given to another pair from now on."""
+        at: cython.ulonglong = self.hashes[slot] & self.mask
+        while self.index[at] != slot:
+            at = (at + 1) & self.mask
+        self.index[at] = LEFT
+        self.vacant[self.n_vacant] = slot
+        self.n_vacant += 1
+        self.used -= 1
+
+    @cython.ccall
+    def sides(self, slot: cython.Py_ssize_t):
+        """The pair in `slot`: ((hi, lo, port) of side 0, (hi, lo, port) of side 1, net)."""
+        ports: cython.uint = self.ports[slot]
+        first = (self.a_hi[slot], self.a_lo[slot], ports >> 16)
+        return first, (self.b_hi[slot], self.b_lo[slot], ports & 0xFFFF), self.net[slot]
+
+    @cython.cfunc
+    @cython.inline
+    def hash_of(self, batch: Batch, i: cython.Py_ssize_t) -> cython.ulonglong:
+        """The same for both directions: a sum of what each end gives."""
+        src: cython.ulonglong = mixed((batch.src_lo[i] + GOLDEN * (batch.sport[i] + 1) + self.seed) & M64)
+        dst: cython.ulonglong = mixed((batch.dst_lo[i] + GOLDEN * (batch.dport[i] + 1) + self.seed) & M64)
+        src ^= batch.src_hi[i]
+        dst ^= batch.dst_hi[i]
+        return mixed(((src * GOLDEN & M64) + (dst * GOLDEN & M64) + batch.net[i]) & M64)
+
+    @cython.cfunc
+    def slot_of(self, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        h: cython.ulonglong = self.hash_of(batch, i)
+        slot: cython.Py_ssize_t = self.look(h, batch, i)
+        return slot if slot >= 0 else self.add(h, batch, i)
+
+    @cython.cfunc
+    def look(self, h: cython.ulonglong, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        at: cython.ulonglong = h & self.mask
+        slot: cython.Py_ssize_t = self.index[at]
+        while slot != FREE:
+            if slot >= 0 and self.hashes[slot] == h and self.same(slot, batch, i):
+                return slot
+            at = (at + 1) & self.mask
+            slot = self.index[at]
+        return -1
+
+    @cython.cfunc
+    def same(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
+        if batch.net[i] != self.net[slot]:
+            return False
+        if self.forward(slot, batch, i):
+            return True
+        return (
+            batch.src_lo[i] == self.b_lo[slot]
+            and batch.dst_lo[i] == self.a_lo[slot]
+            and batch.src_hi[i] == self.b_hi[slot]
+            and batch.dst_hi[i] == self.a_hi[slot]
+            and batch.dport[i] == self.ports[slot] >> 16
+            and batch.sport[i] == self.ports[slot] & 0xFFFF
+        )
+
+    @cython.cfunc
+    @cython.inline
+    def forward(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
+        return (
+            batch.src_lo[i] == self.a_lo[slot]
+            and batch.dst_lo[i] == self.b_lo[slot]
+            and batch.src_hi[i] == self.a_hi[slot]
+            and batch.dst_hi[i] == self.b_hi[slot]
+            and batch.sport[i] == self.ports[slot] >> 16
+            and batch.dport[i] == self.ports[slot] & 0xFFFF
+        )
+
+    @cython.cfunc
+    def add(self, h: cython.ulonglong, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        slot: cython.Py_ssize_t
+        if self.n_vacant > 0:
+            self.n_vacant -= 1
+            slot = self.vacant[self.n_vacant]
+        else:
+            if self.high == self.capacity:
+                self.grow(2 * self.capacity)
+            slot = self.high
+            self.high += 1
+        self.a_hi[slot], self.a_lo[slot] = batch.src_hi[i], batch.src_lo[i]
+        self.b_hi[slot], self.b_lo[slot] = batch.dst_hi[i], batch.dst_lo[i]
+        self.ports[slot] = cython.cast(cython.uint, batch.sport[i]) << 16 | batch.dport[i]
+        self.net[slot] = batch.net[i]
+        self.hashes[slot] = h
+        self.used += 1
+        if 2 * self.filled >= len(self.index):
+            self.reindex(4 * max(self.used, 1024))
+        else:
+            self.enter(slot)
+        return slot
+
+    @cython.cfunc
+    def enter(self, slot: cython.Py_ssize_t) -> cython.void:
+        at: cython.ulonglong = self.hashes[slot] & self.mask
+        while self.index[at] >= 0:
+            at = (at + 1) & self.mask
+        if self.index[at] == FREE:
+            self.filled += 1
+        self.index[at] = slot
+
+    def grow(self, capacity):
+        """Make room for `capacity` slots."""
+        self.capacity = capacity
+        for name in ("a_hi", "a_lo", "b_hi", "b_lo", "net", "hashes"):
+            setattr(self, name, longer(getattr(self, name), capacity, np.uint64))
+        self.ports = longer(self.ports, capacity, np.uint32)
+        self.vacant = longer(self.vacant, capacity, np.int32)
+
+    def reindex(self, at_least):
+        """Build the index anew, with the places of released slots free again."""
+        size = 1 << (int(at_least) - 1).bit_length()
+        gone = {self.vacant[i] for i in range(self.n_vacant)}
+        self.index = memoryview(np.full(size, -1, np.int32))
+        self.mask = size - 1
+        self.filled = 0
+        slot: cython.Py_ssize_t
+        for slot in range(self.high):
+            if not gone or slot not in gone:
+                self.enter(slot)
+
+
+def longer(column, capacity, dtype):
+    """A copy of the column with room for `capacity` rows."""
+    grown = np.zeros(capacity, dtype)
+    grown[: len(column)] = np.asarray(column)
+    return memoryview(grown)

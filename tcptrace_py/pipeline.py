@@ -1,0 +1,143 @@
+"""One pass over one input: capture, decode, flows, tracker, joined.  `analysis` decides what to ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from tcptrace_py.capture import CaptureInfo, open_capture
+from tcptrace_py.decode import Batch, Decoder
+from tcptrace_py.flows import FlowTable
+from tcptrace_py.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tcptrace_py.capture import Reader
+    from tcptrace_py.decode import QuotedError
+
+BATCH_SIZE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read and to follow; the same options give the same result."""
+
+    reader: str = "own"
+    link_type: int | None = None
+    verify_checksums: bool = True
+    msl2_ns: int = 60_000_000_000
+    idle_timeout_ns: int = 0
+    max_connections: int = 200_000
+    batch_size: int = BATCH_SIZE
+
+
+class Sink(Protocol):
+    """Takes labelled rows as they come: the batch, and the tracker's columns at the same places."""
+
+    def rows(self, batch: Batch, tracker: Tracker) -> None: ...
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass over an input leaves behind."""
+
+    info: CaptureInfo
+    tracker: Any
+    flows: FlowTable
+    decoder: Any
+    errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
+
+    @property
+    def unused(self) -> list[int]:
+        """Packets that gave no row, counted by `Unused`."""
+        return list(self.decoder.unused)
+
+
+def run(
+    source: str | Path | Iterable[Any],
+    options: Options,
+    *,
+    keep: frozenset[str] = frozenset(),
+    sink: Sink | None = None,
+    progress: Callable[[Reader], None] | None = None,
+) -> Pass:
+    """Read an input from beginning to end.
+
+    Raises
+    ------
+    UnreadableError
+        When no packet can be had from the input.
+    """
+    flows = FlowTable()
+    tracker = Tracker(
+        flows,
+        options.batch_size,
+        options.msl2_ns,
+        options.idle_timeout_ns,
+        options.max_connections,
+        keep,
+    )
+    decoder = Decoder(verify_checksums=options.verify_checksums)
+    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
+        done = Pass(reader.info, tracker, flows, decoder)
+        stage = _Stage(done, options.batch_size, sink)
+        for frames in reader:
+            at = 0
+            while at < frames.n:
+                at = decoder.decode(frames, at, stage.batch)
+                if stage.batch.n == stage.batch.capacity or at < frames.n:
+                    stage.flush()
+            if reader.live:
+                stage.flush()
+            if progress is not None:
+                progress(reader)
+        decoder.finish()
+        stage.flush()
+    tracker.finish()
+    return done
+
+
+class _Stage:
+    """The batch on its way from the decoder to the tracker."""
+
+    def __init__(self, done: Pass, capacity: int, sink: Sink | None) -> None:
+        self.done = done
+        self.sink = sink
+        self.batch = Batch(capacity)
+        self.quoted = Batch(1)
+        self.quoted.n = 1
+        self.slots = np.zeros(capacity, np.int32)
+        self.sides = np.zeros(capacity, np.uint8)
+
+    def flush(self) -> None:
+        """Track what the batch holds, with the ICMP errors at their places between the rows."""
+        batch, tracker, quotes = self.batch, self.done.tracker, self.done.decoder.quotes
+        if batch.n == 0 and not quotes:
+            return
+        slots, sides = memoryview(self.slots), memoryview(self.sides)
+        self.done.flows.assign(batch, slots, sides)
+        at = 0
+        for quote in quotes:
+            tracker.track(batch, slots, sides, at, quote.row)
+            at = quote.row
+            self._attach(quote)
+        tracker.track(batch, slots, sides, at, batch.n)
+        tracker.let_go()
+        if self.sink is not None:
+            self.sink.rows(batch, tracker)
+        batch.n = 0
+        quotes.clear()
+
+    def _attach(self, quote: QuotedError) -> None:
+        """Find the connection whose segment an ICMP error quotes, if it is one that we have seen."""
+        quoted = self.quoted
+        for name in ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "net"):
+            quoted.column(name)[0] = getattr(quote, name)
+        slot = self.done.flows.find(quoted, 0)
+        conn_id = self.done.tracker.icmp_error(slot) if slot >= 0 else -1
+        if conn_id >= 0:
+            self.done.errors.append((conn_id, quote))

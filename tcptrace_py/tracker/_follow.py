@@ -1,0 +1,331 @@
+"""Handshake and teardown: which segment is which step, and which input of which endpoint it means.
+
+Knows RFC 9293 sections 3.5 (opening), 3.6 (closing) and 3.10.7 (what a segment does on arrival).  Does not know how
+octets are counted or resets judged.  The order of reasoning: what the sender's ack proves about the sender; what it
+refutes; what the sender sends; what is now on its way to the peer.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.tracker._segment import Journal, Segment
+    from tcptrace_py.tracker._state import Connection, Endpoint
+
+from tcptrace_py.vocabulary import BY_NAME, Input, State, Step
+
+FIN = cython.declare(cython.uint, 1)
+SYN = cython.declare(cython.uint, 2)
+ACK = cython.declare(cython.uint, 16)
+FAST_OPEN = cython.declare(cython.uint, 8)  # option bit of a batch
+
+UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
+LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
+SYN_SENT = cython.declare(cython.uchar, int(State.SYN_SENT))
+SYN_RCVD = cython.declare(cython.uchar, int(State.SYN_RCVD))
+ESTABLISHED = cython.declare(cython.uchar, int(State.ESTABLISHED))
+TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
+
+SENT_SYN = cython.declare(cython.int, int(Input.SENT_SYN))
+SENT_SYN_ACK = cython.declare(cython.int, int(Input.SENT_SYN_ACK))
+SENT_FIN = cython.declare(cython.int, int(Input.SENT_FIN))
+GOT_SYN = cython.declare(cython.int, int(Input.GOT_SYN))
+GOT_SYN_ACK = cython.declare(cython.int, int(Input.GOT_SYN_ACK))
+GOT_ACK_OF_SYN = cython.declare(cython.int, int(Input.GOT_ACK_OF_SYN))
+GOT_ACK_OF_FIN = cython.declare(cython.int, int(Input.GOT_ACK_OF_FIN))
+GOT_FIN = cython.declare(cython.int, int(Input.GOT_FIN))
+SENT_RST = cython.declare(cython.int, int(Input.SENT_RST))
+GOT_RST = cython.declare(cython.int, int(Input.GOT_RST))
+
+HANDSHAKE_1 = cython.declare(cython.int, int(Step.handshake_1))
+HANDSHAKE_2 = cython.declare(cython.int, int(Step.handshake_2))
+HANDSHAKE_3 = cython.declare(cython.int, int(Step.handshake_3))
+TEARDOWN_1 = cython.declare(cython.int, int(Step.teardown_1))
+TEARDOWN_2 = cython.declare(cython.int, int(Step.teardown_2))
+TEARDOWN_3 = cython.declare(cython.int, int(Step.teardown_3))
+TEARDOWN_4 = cython.declare(cython.int, int(Step.teardown_4))
+
+HS_SYN_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_syn_retx"].code)
+HS_SYNACK_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_retx"].code)
+HS_SYNACK_BAD_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_bad_ack"].code)
+HS_SIMULTANEOUS_OPEN = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_simultaneous_open"].code)
+HS_SPLIT = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_split"].code)
+HS_TFO_USED = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_tfo_used"].code)
+HS_TFO_IGNORED = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_tfo_ignored"].code)
+HS_TFO_COOKIE_REQ = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_tfo_cookie_req"].code)
+HS_DATA_ON_SYN = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_data_on_syn"].code)
+HS_CAPTURE_REORDER = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_capture_reorder"].code)
+RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
+DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
+TD_FIN_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_retx"].code)
+TD_LAST_ACK_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["td_last_ack_retx"].code)
+TD_FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_changed"].code)
+
+
+@cython.cfunc
+def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """Move both ends by one segment, not a RST, that `me` sent."""
+    prove(seg, conn, me, peer, log)
+    if seg.flags & SYN:
+        if seg.flags & ACK:
+            open_with_syn_ack(seg, conn, me, peer, log)
+        else:
+            open_with_syn(seg, conn, me, peer, log)
+    elif seg.flags & ACK:
+        open_with_ack(seg, conn, me, peer, log)
+    assume(seg, conn, me, peer, log)
+    if peer.fin_end >= 0 and seg.a >= peer.fin_end:
+        close_with_ack(seg, conn, me, peer, log)
+    if seg.flags & FIN:
+        close_with_fin(seg, conn, me, peer, log)
+    pass_fin(seg, conn, me, peer, log)
+    log.settle(me, seg, conn)
+    log.settle(peer, seg, conn)
+    conn.steady = (
+        me.proved == ESTABLISHED and peer.proved == ESTABLISHED and not me.pending and not peer.pending
+    )
+
+
+@cython.cfunc
+def waiting(end: Endpoint, given: cython.int) -> cython.Py_ssize_t:
+    """Where among the pending inputs of the endpoint `given` is, or -1."""
+    k: cython.Py_ssize_t
+    for k in range(len(end.pending)):
+        if end.pending[k][0] == given:
+            return k
+    return -1
+
+
+# -- what the segment proves and refutes about its sender ---------------------------------------------------------
+
+
+@cython.cfunc
+def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """Pending inputs of the sender: those that it must have had, and those that it cannot have had."""
+    k: cython.Py_ssize_t = len(me.pending)
+    while k > 0:
+        if proves(me.pending[k - 1], seg, me, peer):
+            log.arrived(me, k, seg, conn)
+            break
+        k -= 1
+    if not me.pending:
+        return
+    given: cython.int = me.pending[0][0]
+    if given == GOT_FIN and seg.flags & ACK and seg.a < peer.fin_end:
+        log.not_yet(me, 0, False, seg, conn)
+    elif given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN:
+        log.not_yet(me, 0, True, seg, conn)
+    elif given == GOT_ACK_OF_SYN and seg.flags & SYN:
+        log.not_yet(me, 0, True, seg, conn)
+        peer.ack_of_syn_passed = False
+    elif given == GOT_ACK_OF_FIN and seg.flags & FIN and me.fin_end >= 0:
+        log.not_yet(me, 0, True, seg, conn)
+        peer.ack_of_fin_passed = False
+    elif given == GOT_SYN and seg.flags & (SYN | ACK) == SYN and me.syns == 0:
+        log.not_yet(me, 0, False, seg, conn)  # a crossing SYN: it had not seen the peer's
+
+
+@cython.cfunc
+def proves(pending: list, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
+    """Could the endpoint not have sent this segment without the pending input?"""
+    given: cython.int = pending[0]
+    need: cython.longlong = pending[4]
+    if given == GOT_SYN:
+        return seg.a >= 1
+    if given == GOT_SYN_ACK:
+        return seg.a >= 1 and not seg.flags & SYN
+    if given == GOT_ACK_OF_SYN:  # a pure ACK of j+1 is no proof: SYN-RECEIVED also sends it
+        return not seg.flags & SYN and (seg.span > 0 or seg.a > max(me.last_ack, 1))
+    if given == GOT_ACK_OF_FIN:
+        return need >= 0 and seg.a >= need
+    return given == GOT_FIN and peer.fin_end >= 0 and seg.a >= peer.fin_end
+
+
+@cython.cfunc
+def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """Inputs that never passed the capture point, and that the segment shows all the same."""
+    if seg.flags & SYN or not seg.flags & ACK:
+        return
+    if me.proved == SYN_SENT:
+        log.now_is(me, ESTABLISHED, seg, conn)
+        if not peer.seen:  # the peer's direction is not captured: nothing of it is known
+            del peer.pending[:]
+            peer.proved = UNKNOWN
+    elif me.proved == SYN_RCVD and seg.payload > 0:
+        log.now_is(me, ESTABLISHED, seg, conn)
+    elif me.proved == UNKNOWN and (me.fin_end < 0 or seg.flags & FIN):
+        log.now_is(me, ESTABLISHED, seg, conn)
+    if peer.fin_end >= 0 and seg.a >= peer.fin_end and not peer.fin_passed:
+        peer.fin_passed = True  # the sender has the FIN and all before it, though the capture point has not
+        log.sent(me, GOT_FIN, seg, conn)
+
+
+# -- opening ------------------------------------------------------------------------------------------------------
+
+
+@cython.cfunc
+def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    seg.step(HANDSHAKE_1, 1)
+    conn.syns += 1
+    at: cython.Py_ssize_t
+    if me.syns == 0:
+        conn.syn_time = seg.time if conn.syn_time < 0 else conn.syn_time
+        me.syn_payload = seg.payload
+        if seg.options & FAST_OPEN:
+            if seg.payload == 0 and seg.tfo_cookie == 0:
+                seg.find(HS_TFO_COOKIE_REQ, 0)
+        elif seg.payload > 0:
+            seg.find(HS_DATA_ON_SYN, seg.payload)
+        if peer.syns > 0 and peer.proved != SYN_RCVD:
+            conn.simultaneous = True
+            conn.split = 2 if me.seen else conn.split
+            seg.find(HS_SPLIT if me.seen else HS_SIMULTANEOUS_OPEN, 0)
+        if conn.synack_first:
+            seg.find(HS_CAPTURE_REORDER, 0)
+        if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED:
+            log.sent(me, SENT_SYN, seg, conn)
+    else:
+        seg.find(HS_SYN_RETX, 0)
+    me.syns += 1
+    if peer.proved == UNKNOWN and not peer.seen:
+        peer.proved = LISTEN
+    if peer.proved == LISTEN or peer.proved == SYN_SENT:
+        at = waiting(peer, GOT_SYN)
+        if at < 0:
+            log.got(peer, GOT_SYN, seg, conn)
+        else:  # resent, and the peer has been silent: the one before did not arrive
+            log.not_yet(peer, at, False, seg, conn)
+
+
+@cython.cfunc
+def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
+    seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
+    conn.syn_acks += 1
+    if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED or me.proved == SYN_SENT:
+        log.sent(me, SENT_SYN_ACK, seg, conn)
+    if not good:
+        seg.find(HS_SYNACK_BAD_ACK, seg.ack)
+        conn.bad_ack = seg.ack
+        me.syns += 1
+        return
+    if me.sent_syn_ack:
+        seg.find(HS_SYNACK_RETX, 0)
+        me.syn_again = True
+    else:
+        conn.syn_ack_time = seg.time if conn.syn_ack_time < 0 else conn.syn_ack_time
+        if peer.syn_payload > 0:
+            conn.tfo_used = seg.a > 1
+            seg.find(HS_TFO_USED if seg.a > 1 else HS_TFO_IGNORED, seg.a - 1)
+    me.syns += 1
+    me.sent_syn_ack = True
+    if peer.proved == UNKNOWN and not peer.seen:
+        peer.proved = SYN_SENT
+    if peer.proved == SYN_SENT or peer.proved == SYN_RCVD:
+        if waiting(peer, GOT_SYN_ACK) < 0 and waiting(peer, GOT_ACK_OF_SYN) < 0:
+            log.got(peer, GOT_SYN_ACK, seg, conn)
+
+
+@cython.cfunc
+def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """The third step, and what any ACK means for a peer in SYN-RECEIVED."""
+    first: cython.longlong = 1 + (me.syn_payload if conn.tfo_used else 0)
+    if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns > 0 and not peer.seen)):
+        if conn.hs_ack_time < 0:
+            conn.hs_ack_time = seg.time
+            seg.step(HANDSHAKE_3, (seg.a == 1 and seg.s == first) if peer.sent_syn_ack else -1)
+        elif peer.syn_again and seg.span == 0 and seg.a == 1:
+            seg.step(HANDSHAKE_3, seg.s == first)
+            seg.bits &= ~DUPLICATE_ACK
+        peer.syn_again = False
+    if conn.simultaneous and conn.split == 0 and me.syns > 0 and not me.sent_syn_ack and peer.sent_syn_ack:
+        conn.split = 1  # it never sent a SYN-ACK of its own: the split handshake, not a simultaneous open
+    if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed:
+        if waiting(peer, GOT_SYN_ACK) < 0:
+            me.ack_of_syn_passed = True
+            log.got(peer, GOT_ACK_OF_SYN, seg, conn)
+
+
+# -- closing ------------------------------------------------------------------------------------------------------
+
+
+@cython.cfunc
+def second_fin(me: Endpoint, peer: Endpoint) -> cython.bint:
+    """Is the FIN of `me` the second one, sent after it had the peer's?"""
+    return peer.fin_end >= 0 and me.fin_ack >= peer.fin_end
+
+
+@cython.cfunc
+def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    me.fins += 1
+    at: cython.Py_ssize_t
+    if me.fin_end < 0:
+        me.fin_end = seg.e
+        me.fin_ack = seg.a
+        me.fin_time = seg.time
+        log.sent(me, SENT_FIN, seg, conn)
+    elif seg.e != me.fin_end:
+        seg.find(TD_FIN_SEQ_CHANGED, seg.e - me.fin_end)
+    else:
+        seg.find(TD_FIN_RETX, 0)
+        me.fin_again = True
+        at = waiting(peer, GOT_FIN)
+        if at >= 0:  # the peer has been silent about it: it did not have the one before
+            log.not_yet(peer, at, False, seg, conn)
+    if second_fin(me, peer):
+        seg.step(TEARDOWN_3, seg.a == peer.fin_end)
+        conn.fin_2_time = seg.time if conn.fin_2_time < 0 else conn.fin_2_time
+    else:
+        # u is one more than the last octet: nothing to compare with where octets before it were not captured
+        seg.step(TEARDOWN_1, -1 if me.front < seg.s else seg.e >= me.top)
+
+
+@cython.cfunc
+def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """The segment acknowledges the peer's FIN."""
+    last: cython.bint = second_fin(peer, me)
+    again: cython.bint = peer.fin_acked and peer.fin_again and seg.span == 0
+    if not peer.fin_acked:
+        peer.fin_acked = True
+        peer.fin_acked_time = seg.time
+        peer.fin_acked_by_fin = (seg.flags & FIN) != 0
+        if last:
+            conn.last_ack_time = seg.time
+    elif not again:
+        pass_ack_of_fin(seg, conn, me, peer, log)
+        return
+    if last:
+        seg.step(TEARDOWN_4, seg.a == peer.fin_end and seg.s == me.fin_end)
+        if again:
+            seg.find(TD_LAST_ACK_RETX, 0)
+    else:
+        seg.step(TEARDOWN_2, seg.a == peer.fin_end)
+    if again:
+        seg.bits &= ~DUPLICATE_ACK
+        peer.fin_again = False
+    pass_ack_of_fin(seg, conn, me, peer, log)
+
+
+@cython.cfunc
+def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    at: cython.Py_ssize_t
+    if not me.ack_of_fin_passed:
+        me.ack_of_fin_passed = True
+        log.got(peer, GOT_ACK_OF_FIN, seg, conn)
+    if seg.span > 0:  # what acknowledges this segment will prove that the ACK on it arrived
+        at = waiting(peer, GOT_ACK_OF_FIN)
+        if at >= 0 and peer.pending[at][4] < 0:
+            peer.pending[at][4] = seg.e
+
+
+@cython.cfunc
+def pass_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+    """The FIN of `me`, and every octet before it, has passed on its way to the peer."""
+    if me.fin_end >= 0 and not me.fin_passed and me.front >= me.fin_end:
+        me.fin_passed = True
+        log.got(peer, GOT_FIN, seg, conn)

@@ -1,0 +1,12 @@
+from tcptrace_py.tracker._state cimport Endpoint
+
+cdef class Rings:
+    cdef long long[::1] words
+    cdef list vacant
+    cdef Py_ssize_t used
+
+    cdef void put(self, Endpoint sender, long long front, long long time)
+    cdef long long sent_at(self, Endpoint sender, long long ack)
+    cdef Py_ssize_t take(self, int size_class)
+    cdef void enlarge(self, Endpoint sender)
+    cpdef object give_back(self, Endpoint sender)

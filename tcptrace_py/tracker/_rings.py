@@ -1,0 +1,103 @@
+"""Send times of unacknowledged segments, for RTT samples: small rings cut from one slab.
+
+An entry is written when a transmission moves the unbroken front of its direction: (front after it, time).  The sample
+for an ACK of A is the first transmission after which the front had reached A: the segment that ends at A, or the one
+that filled the last hole below it (RFC 9293 section 3.8.1; RFC 6298 section 3 for what the caller leaves out).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.tracker._state import Endpoint
+
+SMALLEST = cython.declare(cython.int, 8)  # entries
+LARGEST_CLASS = cython.declare(cython.int, 10)  # 8 << 10 = 8,192 entries
+
+
+@cython.final
+@cython.cclass
+class Rings:
+    """A slab of int64 words, given out in blocks of 2 * (8 << class) words."""
+
+    def __init__(self):
+        self.words = memoryview(np.empty(1 << 14, np.int64))
+        self.vacant = [[] for _ in range(LARGEST_CLASS + 1)]
+        self.used = 0
+
+    @cython.cfunc
+    def put(self, sender: Endpoint, front: cython.longlong, time: cython.longlong) -> cython.void:
+        if sender.ring_at < 0:
+            sender.ring_class = sender.ring_head = sender.ring_n = 0
+            sender.ring_at = self.take(0)
+        size: cython.int = SMALLEST << sender.ring_class
+        if sender.ring_n == size:
+            if sender.ring_class < LARGEST_CLASS:
+                self.enlarge(sender)
+                size = size << 1
+            else:  # the oldest is given up: its ACK will have no sample
+                sender.ring_head = (sender.ring_head + 1) & (size - 1)
+                sender.ring_n -= 1
+        at: cython.Py_ssize_t = sender.ring_at + 2 * ((sender.ring_head + sender.ring_n) & (size - 1))
+        self.words[at] = front
+        self.words[at + 1] = time
+        sender.ring_n += 1
+
+    @cython.cfunc
+    def sent_at(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
+        """When the transmission that allowed the ACK passed, or -1; what lies below `ack` is forgotten."""
+        mask: cython.int = (SMALLEST << sender.ring_class) - 1
+        at: cython.Py_ssize_t
+        time: cython.longlong = -1
+        while sender.ring_n > 0:
+            at = sender.ring_at + 2 * sender.ring_head
+            if self.words[at] >= ack:
+                time = self.words[at + 1]
+                if self.words[at] > ack:
+                    break
+            sender.ring_head = (sender.ring_head + 1) & mask
+            sender.ring_n -= 1
+            if time >= 0:
+                break
+        return time
+
+    @cython.cfunc
+    def take(self, size_class: cython.int) -> cython.Py_ssize_t:
+        blocks: list = self.vacant[size_class]
+        if blocks:
+            return blocks.pop()
+        at: cython.Py_ssize_t = self.used
+        self.used += 2 * SMALLEST << size_class
+        if self.used > len(self.words):
+            grown = np.empty(2 * max(len(self.words), self.used), np.int64)
+            grown[:at] = np.asarray(self.words)[:at]
+            self.words = memoryview(grown)
+        return at
+
+    @cython.cfunc
+    def enlarge(self, sender: Endpoint) -> cython.void:
+        size: cython.int = SMALLEST << sender.ring_class
+        old: cython.Py_ssize_t = sender.ring_at
+        at: cython.Py_ssize_t = self.take(sender.ring_class + 1)
+        k: cython.int
+        for k in range(size):
+            self.words[at + 2 * k] = self.words[old + 2 * ((sender.ring_head + k) & (size - 1))]
+            self.words[at + 2 * k + 1] = self.words[old + 2 * ((sender.ring_head + k) & (size - 1)) + 1]
+        self.vacant[sender.ring_class].append(old)
+        sender.ring_at = at
+        sender.ring_head = 0
+        sender.ring_class += 1
+
+    @cython.ccall
+    def give_back(self, sender: Endpoint):
+        """The endpoint's connection has ended: its block serves another."""
+        if sender.ring_at >= 0:
+            self.vacant[sender.ring_class].append(sender.ring_at)
+            sender.ring_at = -1
+            sender.ring_n = 0

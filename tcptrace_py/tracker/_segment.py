@@ -1,0 +1,139 @@
+"""The segment in hand, and the journal: what it changes, now and in rows already written.
+
+Knows how inputs of an endpoint are proved, refuted and assumed (the observation model: a send proves the sender's
+state; a receive is possible once the packet has passed, and proved only by what the receiver sends later).  Does not
+know which segment means which input: `_follow` and `_resets` decide that.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.tracker._state import Connection, Endpoint
+
+from tcptrace_py.tracker.states import TABLE as _TABLE
+from tcptrace_py.vocabulary import Input, State
+
+TABLE = cython.declare(bytes, _TABLE)
+N_INPUTS = cython.declare(cython.int, len(Input))
+UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+
+
+@cython.final
+@cython.cclass
+class Segment:
+    """One segment as the rules see it: numbers relative and unwrapped; what the rules say of it.
+
+    `s` and `e` are its first number and the one after its last (SYN and FIN counted), `a` its ack in the peer's
+    numbers (-1: none).  `steps`, `checked` and `failed` are words with one bit a step; `bits` has one an anomaly.
+    """
+
+    def __init__(self):
+        self.row = self.frame = self.time = 0
+
+    @cython.cfunc
+    def step(self, which: cython.int, holds: cython.int) -> cython.void:
+        """It is step `which`; its equation holds (1), does not (0), or could not be checked (-1)."""
+        self.steps |= 1 << which
+        if holds >= 0:
+            self.checked |= 1 << which
+            if not holds:
+                self.failed |= 1 << which
+
+    @cython.cfunc
+    def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.void:
+        self.bits |= bit
+        self.evidence = evidence
+
+
+@cython.final
+@cython.cclass
+class Journal:
+    """Changes of state, and what they say of earlier rows.
+
+    Attributes
+    ----------
+    states : list of [conn_id, side, first row, row after the last, state]
+        In those rows of that connection the endpoint's estimated state was wrong; this is the right one.
+    labels : list of (row, bits to add, bits to drop)
+        The same for anomalies.
+    events : list of (conn_id, row, frame, time, code, evidence)
+        Findings, when they are kept.
+    """
+
+    def __init__(self, keep_events: cython.bint, keep_changes: cython.bint):
+        self.states = []
+        self.labels = []
+        self.events = []
+        self.keep_events = keep_events
+        self.keep_changes = keep_changes
+
+    @cython.cfunc
+    def sent(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.void:
+        """The endpoint's own segment proves a change of its state."""
+        self.now_is(end, TABLE[end.proved * N_INPUTS + given], seg, conn)
+
+    @cython.cfunc
+    def now_is(self, end: Endpoint, state: cython.uchar, seg: Segment, conn: Connection) -> cython.void:
+        """Its own segment shows that the endpoint is in `state`."""
+        if state != end.proved:
+            end.proved = state
+            if self.keep_changes:
+                conn.changes.append(("proved", end.side, state, seg.row, seg.frame, seg.time))
+
+    @cython.cfunc
+    def got(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.void:
+        """An input has passed the capture point on its way to the endpoint; of one never seen nothing is assumed."""
+        if end.proved == UNKNOWN and not end.seen:
+            return
+        end.push(given, seg.row, seg.frame, seg.time)
+
+    @cython.cfunc
+    def arrived(self, end: Endpoint, upto: cython.Py_ssize_t, seg: Segment, conn: Connection) -> cython.void:
+        """The endpoint's segment shows that its first `upto` pending inputs had arrived."""
+        k: cython.Py_ssize_t
+        given: cython.int
+        for k in range(upto):
+            given = end.pending[k][0]
+            self.now_is(end, TABLE[end.proved * N_INPUTS + given], seg, conn)
+        del end.pending[:upto]
+
+    @cython.cfunc
+    def not_yet(self, end: Endpoint, which: cython.Py_ssize_t, drop: cython.bint, seg: Segment, conn: Connection) -> cython.void:
+        """The pending input `which` had not arrived up to now: earlier rows that assumed it are put right.
+
+        It may have arrived just after the segment was sent, so it is pending from this row on; or, with `drop`, it
+        was lost.
+        """
+        since: cython.longlong = end.pending[which][1]
+        state: cython.uchar = end.estimate(which)
+        if since < seg.row and state != end.estimate(which + 1):
+            last = self.states[-1] if self.states else None
+            if last is not None and last[0] == conn.conn_id and last[1] == end.side and last[3] == since and last[4] == state:
+                last[3] = seg.row
+            else:
+                self.states.append([conn.conn_id, end.side, since, seg.row, state])
+            if self.keep_changes:
+                conn.changes.append(("refuted", end.side, state, since, seg.frame, seg.time))
+        if drop:
+            del end.pending[which]
+        else:
+            end.pending[which] = [end.pending[which][0], seg.row, seg.frame, seg.time, end.pending[which][4]]
+
+    @cython.cfunc
+    def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.void:
+        """Work the best estimate out again after a segment."""
+        state: cython.uchar = end.estimate(len(end.pending))
+        if self.keep_changes and state != end.state:
+            conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+        end.state = state
+
+    @cython.cfunc
+    def amend(self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection) -> cython.void:
+        """Later evidence changes the anomalies of an earlier row."""
+        self.labels.append((row, add, drop))
+        conn.found |= add

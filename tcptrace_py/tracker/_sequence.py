@@ -1,0 +1,299 @@
+"""Octets, acknowledgments and windows: what a segment sends again or for the first time, and what it answers.
+
+Knows sequence space and the evidence for the order in which things were sent.  Does not know states.
+Evidence comes before timing: octets already captured make a retransmission; a hole is filled by a late original or a
+resend as IP ID, timestamps and duplicate ACKs tell, and where they are silent the label says that it is ambiguous.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.tracker._rings import Rings
+    from tcptrace_py.tracker._segment import Segment
+    from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
+
+from tcptrace_py.vocabulary import BY_NAME
+
+FIN = cython.declare(cython.uint, 1)
+SYN = cython.declare(cython.uint, 2)
+RST = cython.declare(cython.uint, 4)
+ACK = cython.declare(cython.uint, 16)
+
+MS = cython.declare(cython.longlong, 1_000_000)
+SECOND = cython.declare(cython.longlong, 1_000_000_000)
+SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
+KEEP_ALIVE_PROBE = cython.declare(cython.int, 1)
+WINDOW_PROBE = cython.declare(cython.int, 2)
+
+RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
+FAST_RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["fast_retransmission"].code)
+TIMEOUT_RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["timeout_retransmission"].code)
+SPURIOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["spurious_retransmission"].code)
+ORIGINAL_NOT_CAPTURED = cython.declare(cython.ulonglong, 1 << BY_NAME["original_not_captured"].code)
+OUT_OF_ORDER = cython.declare(cython.ulonglong, 1 << BY_NAME["out_of_order"].code)
+AMBIGUOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["ambiguous"].code)
+PREVIOUS_SEGMENT_LOST = cython.declare(cython.ulonglong, 1 << BY_NAME["previous_segment_lost"].code)
+ACK_OF_UNSEEN = cython.declare(cython.ulonglong, 1 << BY_NAME["ack_of_unseen_segment"].code)
+DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
+KEEP_ALIVE = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive"].code)
+KEEP_ALIVE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive_ack"].code)
+ZERO_WINDOW = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window"].code)
+ZERO_WINDOW_PROBE = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window_probe"].code)
+ZERO_WINDOW_PROBE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window_probe_ack"].code)
+WINDOW_FULL = cython.declare(cython.ulonglong, 1 << BY_NAME["window_full"].code)
+WINDOW_UPDATE = cython.declare(cython.ulonglong, 1 << BY_NAME["window_update"].code)
+WINDOW_SHRUNK = cython.declare(cython.ulonglong, 1 << BY_NAME["window_shrunk"].code)
+BEYOND_WINDOW = cython.declare(cython.ulonglong, 1 << BY_NAME["seq_beyond_window"].code)
+FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_changed"].code)
+
+
+# -- as a send -----------------------------------------------------------------------------------------------------
+
+
+@cython.cfunc
+def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.void:
+    """Place what the segment carries among the octets of its direction."""
+    me.probe_kind = 0
+    if not seg.flags & (SYN | FIN | RST) and seg.payload <= 1 and probe(seg, conn, me, peer):
+        return
+    before: cython.longlong = me.front
+    new: cython.longlong
+    if seg.s > me.top and seg.has_seq:
+        if seg.s > me.top + SANE:
+            return
+        seg.find(PREVIOUS_SEGMENT_LOST, seg.s - me.top)
+        me.lost_segments += 1
+        me.gap_time = seg.time
+        me.gap_end = seg.s
+    if seg.span == 0:
+        me.top = max(me.top, seg.s)
+        return
+    if seg.s < me.top:
+        new = me.cover(seg.s, seg.e)
+        send_again(seg, conn, me, peer, new)
+    else:
+        new = me.cover(seg.s, seg.e)
+    if seg.e > me.top:
+        if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
+            seg.find(FIN_SEQ_CHANGED, seg.e - me.fin_end)
+        me.top = seg.e
+    if peer.edge >= 0 and seg.payload > 0:
+        if seg.s + seg.payload > peer.edge + (peer.raw_window == 0):
+            seg.find(BEYOND_WINDOW, seg.s + seg.payload - peer.edge)
+        elif seg.s + seg.payload == peer.edge:
+            seg.find(WINDOW_FULL, 0)
+    me.unique_octets += min(new, seg.payload)
+    if peer.fin_end >= 0 and seg.a >= peer.fin_end and seg.payload > 0 and new > 0:
+        if peer.after_fin_octets == 0:
+            peer.after_fin_time = seg.time
+        peer.after_fin_octets += min(new, seg.payload)
+    if me.front > before and seg.timed:
+        rings.put(me, me.front, seg.time)
+
+
+@cython.cfunc
+def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong) -> cython.void:
+    """It begins below the highest number seen: octets again, or a hole filled."""
+    again: cython.longlong = seg.span - new
+    if again <= 0:
+        fill_hole(seg, me, peer)
+        return
+    if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
+        return  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
+    seg.find(RETRANSMISSION, seg.s)
+    me.resent_octets += min(again, seg.payload)
+    me.karn_end = max(me.karn_end, seg.e)
+    if seg.e <= me.una:
+        seg.find(SPURIOUS, me.una)
+    elif me.dup_acks >= 3 and seg.s <= me.una:
+        seg.bits |= FAST_RETRANSMISSION
+    elif seg.s <= me.una and seg.time - me.last_data >= timeout(me):
+        seg.bits |= TIMEOUT_RETRANSMISSION
+
+
+@cython.cfunc
+def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.void:
+    """New octets below the highest seen: sent earlier than those above and late, or sent later and a resend."""
+    order: cython.int = sent_order(seg, me)
+    age: cython.longlong = seg.time - me.gap_time
+    if order == 0:
+        if me.dup_acks >= 3 or (me.rtt_n > 0 and age >= timeout(me)):
+            order = 1
+        elif me.dup_acks == 0 and me.rtt_n > 0 and age < me.rtt_min:
+            order = -1
+    if order < 0:
+        seg.bits |= OUT_OF_ORDER
+        me.out_of_order += 1
+    elif order > 0:
+        seg.bits |= RETRANSMISSION | ORIGINAL_NOT_CAPTURED
+        me.karn_end = max(me.karn_end, seg.e)
+        if me.dup_acks >= 3:
+            seg.bits |= FAST_RETRANSMISSION
+    else:
+        seg.bits |= AMBIGUOUS
+
+
+@cython.cfunc
+def sent_order(seg: Segment, me: Endpoint) -> cython.int:
+    """Was it sent before (-1) or after (1) the newest captured segment of its sender?  0: no evidence."""
+    ahead: cython.int
+    if seg.ip_id != 0 and me.id_steps >= 3 and 10 * me.id_good >= 9 * me.id_steps:
+        ahead = (seg.ip_id - me.last_id) & 0xFFFF
+        if ahead != 0:
+            return 1 if ahead < 0x8000 else -1
+    if seg.has_ts and me.has_tsval and seg.tsval != me.last_tsval:
+        return 1 if seq_delta(seg.tsval, me.last_tsval) > 0 else -1
+    return 0
+
+
+@cython.cfunc
+def timeout(me: Endpoint) -> cython.longlong:
+    """The retransmission timeout as its sender might have it (RFC 6298), with Linux's floor of 200 ms."""
+    if me.rtt_n == 0:
+        return SECOND
+    return max(200 * MS, cython.cast(cython.longlong, me.srtt + 4 * me.rttvar))
+
+
+@cython.cfunc
+def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
+    """Keep-alives and window probes, which must not move any number (RFC 9293 sections 3.8.4 and 3.8.6.1)."""
+    if peer.raw_window == 0 and not conn.rst_accepted:
+        if (seg.payload == 0 and seg.s == me.una - 1 and seg.s < me.top) or (seg.payload == 1 and seg.s == me.top):
+            seg.bits |= ZERO_WINDOW_PROBE
+            me.probe_kind = WINDOW_PROBE
+            me.probe_end = me.top + 1
+            return True
+        if seg.payload == 1 and seg.s == me.una and seg.s < me.top:
+            seg.bits |= ZERO_WINDOW_PROBE | RETRANSMISSION
+            me.probe_kind = WINDOW_PROBE
+            return True
+        return False
+    if seg.s == me.top - 1 and me.una >= me.top and peer.raw_window > 0 and seg.time - me.last_time >= SECOND:
+        if me.fin_end < 0 and sent_order(seg, me) >= 0:
+            seg.bits |= KEEP_ALIVE
+            me.probe_kind = KEEP_ALIVE_PROBE
+            return True
+    return False
+
+
+# -- as an acknowledgment ------------------------------------------------------------------------------------------
+
+
+@cython.cfunc
+def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.void:
+    """What the segment's ack says of the octets that the peer sent."""
+    unseen: cython.longlong = seg.a - peer.top
+    if unseen > 0:
+        if unseen > SANE:
+            return
+        if seg.a <= peer.probe_end:  # the octet of a window probe was taken after all
+            peer.unique_octets += peer.cover(peer.top, seg.a)
+        else:
+            if peer.seen:
+                seg.find(ACK_OF_UNSEEN, unseen)
+        peer.top = seg.a
+    if seg.a > peer.front:
+        peer.missing_octets += peer.skip_to(seg.a)
+    if seg.a > peer.una:
+        sample(seg, peer, rings.sent_at(peer, seg.a))
+        if not peer.initial_over and peer.octets > 0 and seg.a > 1:
+            peer.initial_over = True
+            peer.initial_window = peer.octets
+        peer.una = seg.a
+        peer.dup_acks = 0
+    elif seg.a == peer.una and seg.span == 0 and not seg.flags & (SYN | FIN | RST):
+        repeat_ack(seg, me, peer)
+
+
+@cython.cfunc
+def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.void:
+    """An RTT sample of the peer's segments (RFC 6298); none for what was sent twice (Karn's algorithm)."""
+    if sent < 0 or not seg.timed or seg.a <= peer.karn_end:
+        return
+    rtt: cython.longlong = seg.time - sent
+    if rtt < 0:
+        return
+    value: cython.double = rtt
+    seg.rtt = rtt
+    if peer.rtt_n == 0:
+        peer.srtt = value
+        peer.rttvar = value / 2
+        peer.rtt_min = peer.rtt_max = rtt
+    else:
+        peer.rttvar += (abs(peer.srtt - value) - peer.rttvar) / 4
+        peer.srtt += (value - peer.srtt) / 8
+        peer.rtt_min = min(peer.rtt_min, rtt)
+        peer.rtt_max = max(peer.rtt_max, rtt)
+    peer.rtt_n += 1
+    peer.rtt_sum += value
+    peer.rtt_squares += value * value
+
+
+@cython.cfunc
+def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.void:
+    """The ack of before, without payload: an answer to a probe, a window update, a duplicate ACK, or nothing."""
+    if peer.probe_kind == KEEP_ALIVE_PROBE:
+        seg.bits |= KEEP_ALIVE_ACK
+        peer.probe_kind = 0
+    elif peer.probe_kind == WINDOW_PROBE and seg.raw_window == 0:
+        seg.bits |= ZERO_WINDOW_PROBE_ACK
+        peer.probe_kind = 0
+    elif seg.raw_window > me.raw_window >= 0 and me.last_ack == seg.a and not seg.sack_n:
+        seg.bits |= WINDOW_UPDATE
+    elif peer.top > peer.una and me.last_ack == seg.a and (seg.raw_window == me.raw_window or seg.sack_n > 0):
+        if seg.s >= me.top:
+            seg.bits |= DUPLICATE_ACK
+            me.duplicate_acks += 1
+            peer.dup_acks += 1
+
+
+@cython.cfunc
+def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+    """The window that the segment offers, and its right edge."""
+    shift: cython.int
+    if seg.flags & SYN:
+        seg.window = seg.raw_window
+    elif me.wscale >= 0 and peer.wscale >= 0:
+        seg.window = cython.cast(cython.longlong, seg.raw_window) << min(me.wscale, 14)
+    elif me.has_isn and peer.has_isn:
+        seg.window = seg.raw_window
+    if seg.raw_window == 0 and not seg.flags & (SYN | FIN | RST):
+        seg.bits |= ZERO_WINDOW
+        me.zero_windows += 1
+    me.raw_window = seg.raw_window
+    if seg.window < 0:
+        return
+    if seg.a >= 0:
+        shift = min(max(me.wscale, 0), 14)
+        if me.edge >= 0 and seg.a >= me.last_ack and seg.a + seg.window + (1 << shift) <= me.edge:
+            if not seg.flags & (SYN | FIN):
+                seg.find(WINDOW_SHRUNK, me.edge - seg.a - seg.window)
+        me.edge = max(me.edge, seg.a + seg.window)
+    me.window = seg.window
+    if not seg.flags & SYN:
+        me.window_min = seg.window if me.window_min < 0 else min(me.window_min, seg.window)
+        me.window_max = max(me.window_max, seg.window)
+
+
+@cython.cfunc
+def remember(seg: Segment, me: Endpoint) -> cython.void:
+    """Keep what tells the order of sending: IP ID (where this sender's steps are small), TSval."""
+    ahead: cython.int
+    if seg.ip_id != 0:
+        if me.last_id != 0:
+            ahead = (seg.ip_id - me.last_id) & 0xFFFF
+            if me.id_steps < 64:
+                me.id_steps += 1
+                me.id_good += 0 < ahead <= 64
+            if 0 < ahead < 0x8000:
+                me.last_id = seg.ip_id
+        else:
+            me.last_id = seg.ip_id
+    if seg.has_ts and (not me.has_tsval or seq_delta(seg.tsval, me.last_tsval) > 0):
+        me.has_tsval = True
+        me.last_tsval = seg.tsval

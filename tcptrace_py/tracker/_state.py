@@ -1,0 +1,205 @@
+"""What is known of an endpoint and of a connection: state, sequence space, windows, counts.
+
+Knows how a state follows from inputs and which octets of a direction were seen.  Does not know segments: `_track`
+reads those and tells.  Numbers of a direction are relative to its SYN (0, so that the first octet is 1) and unwrapped
+to 64 bits; a direction picked up in the middle begins at 1.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+from tcptrace_py.tracker.states import TABLE as _TABLE
+from tcptrace_py.vocabulary import Input, State
+
+TABLE = cython.declare(bytes, _TABLE)
+N_INPUTS = cython.declare(cython.int, len(Input))
+M32 = cython.declare(cython.uint, 0xFFFFFFFF)
+HALF = cython.declare(cython.longlong, 0x7FFFFFFF)
+CIRCLE = cython.declare(cython.longlong, 0x100000000)
+MAX_RANGES = cython.declare(cython.Py_ssize_t, 1024)
+UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
+CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def seq_delta(a: cython.uint, b: cython.uint) -> cython.longlong:
+    """Signed distance ``a - b`` on the circle of 2**32 (RFC 9293 section 3.4)."""
+    ahead: cython.longlong = (a - b) & M32
+    return ahead if ahead <= HALF else ahead - CIRCLE
+
+
+@cython.final
+@cython.cclass
+class Endpoint:
+    """One end of a connection: its state, and everything about the direction in which it sends.
+
+    `proved` is the state that its own segments show.  `pending` lists, in order, the inputs that have passed the
+    capture point on their way to it: [input, row, frame, time, need], where an acknowledgment of `need` by this
+    endpoint proves that the input arrived (-1: nothing proves it).  `state` is the best estimate: all of them arrived.
+    """
+
+    def __init__(self, side: cython.uchar, state: cython.uchar):
+        self.side = side
+        self.proved = self.state = state
+        self.pending = []
+        self.seen = self.fin_passed = self.ack_of_fin_passed = self.ack_of_syn_passed = False
+        self.base = 0
+        self.based = self.has_isn = False
+        self.top = self.front = self.floor = self.syn_payload = 0
+        self.una = self.fin_end = self.fin_ack = -1
+        self.ranges = None
+        self.last_ack = self.last_end = -1
+        self.window = self.edge = -1
+        self.raw_window = self.wscale = self.mss = -1
+        self.sack_permitted = self.timestamps = False
+        self.last_id = self.syn_id = self.id_steps = self.id_good = 0
+        self.last_tsval = self.ttl = 0
+        self.has_tsval = self.any_good_sum = False
+        self.ring_at = -1
+        self.ring_class = self.ring_head = self.ring_n = 0
+        self.karn_end = self.gap_time = self.gap_end = self.probe_end = -1
+        self.dup_acks = self.probe_kind = 0
+        self.segments = self.wire_bytes = self.octets = self.unique_octets = self.resent_octets = 0
+        self.missing_octets = self.data_segments = self.retransmissions = self.out_of_order = 0
+        self.lost_segments = self.copies = self.duplicate_acks = self.syns = self.fins = self.rsts = 0
+        self.zero_windows = self.rtt_n = self.max_in_flight = self.max_segment = self.after_fin_octets = 0
+        self.window_min = self.window_max = self.rtt_min = self.rtt_max = self.idle_max = -1
+        self.rtt_sum = self.rtt_squares = self.srtt = self.rttvar = 0.0
+        self.initial_window = self.first_data = self.last_data = self.last_time = -1
+        self.fin_time = self.fin_acked_time = self.after_fin_time = -1
+        self.last_payload_row = self.last_payload_ack = -1
+        self.fin_acked = self.fin_acked_by_fin = self.initial_over = False
+        self.sent_syn_ack = self.syn_again = self.fin_again = False
+
+    # -- numbers ------------------------------------------------------------------------------------------------
+
+    @cython.cfunc
+    @cython.inline
+    def rel(self, number: cython.uint) -> cython.longlong:
+        """A raw number of this direction as a relative one: the candidate nearest to the highest seen."""
+        return self.top + seq_delta(number, cython.cast(cython.uint, (self.base + self.top) & M32))
+
+    @cython.cfunc
+    def base_at(self, number: cython.uint, relative: cython.longlong) -> cython.void:
+        """Begin this direction: raw `number` is relative `relative`."""
+        self.base = cython.cast(cython.uint, (number - relative) & M32)
+        self.based = True
+        self.top = self.front = self.floor = relative
+
+    # -- octets seen --------------------------------------------------------------------------------------------
+
+    @cython.cfunc
+    def cover(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+        """Add octets lo..hi to those seen; how many of them are new."""
+        new: cython.longlong
+        if self.ranges is None:
+            if lo <= self.front:
+                new = max(hi - self.front, 0)
+                if lo < self.floor:  # before the first octet captured of a direction picked up in the middle
+                    new += self.floor - lo
+                    self.floor = lo
+                self.front = max(self.front, hi)
+                return new
+            self.ranges = [lo, hi]
+            return hi - lo
+        return self.cover_apart(lo, hi)
+
+    @cython.cfunc
+    def cover_apart(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+        """The same with holes about: `ranges` is a sorted flat list [lo, hi, lo, hi ...] above the front."""
+        ranges: list = self.ranges
+        new: cython.longlong = 0
+        if lo < self.floor:
+            new = self.floor - lo
+            self.floor = lo
+        lo = max(lo, self.front)
+        if hi <= lo:
+            return new
+        new += hi - lo
+        at: cython.Py_ssize_t = 0
+        while at < len(ranges) and ranges[at + 1] < lo:
+            at += 2
+        end: cython.Py_ssize_t = at
+        while end < len(ranges) and ranges[end] <= hi:
+            new -= max(min(hi, ranges[end + 1]) - max(lo, ranges[end]), 0)
+            lo = min(lo, ranges[end])
+            hi = max(hi, ranges[end + 1])
+            end += 2
+        ranges[at:end] = [lo, hi]
+        if lo <= self.front:
+            self.front = hi
+            del ranges[:2]
+        elif len(ranges) > 2 * MAX_RANGES:  # the farthest two become one: the hole between them is given up
+            del ranges[-3:-1]
+        if not ranges:
+            self.ranges = None
+        return new
+
+    @cython.cfunc
+    def skip_to(self, to: cython.longlong) -> cython.longlong:
+        """The peer acknowledged octets up to `to`, so none below is awaited; how many of them were never seen."""
+        missed: cython.longlong = to - self.front
+        if self.ranges is not None:
+            ranges: list = self.ranges
+            while ranges and ranges[0] <= to:
+                missed -= min(ranges[1], to) - ranges[0]
+                to = max(to, ranges[1])
+                del ranges[:2]
+            if not ranges:
+                self.ranges = None
+        self.front = to
+        return missed
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    @cython.cfunc
+    def estimate(self, upto: cython.Py_ssize_t) -> cython.uchar:
+        """Its state once the first `upto` pending inputs have arrived."""
+        state: cython.uchar = self.proved
+        given: cython.int
+        k: cython.Py_ssize_t
+        for k in range(upto):
+            given = self.pending[k][0]
+            state = TABLE[state * N_INPUTS + given]
+        return state
+
+    @cython.ccall
+    def push(self, given: cython.int, row: cython.longlong, frame: cython.longlong, time: cython.longlong):
+        """An input is on its way to this endpoint, or, for a reset of its own, was claimed in its name."""
+        self.pending.append([given, row, frame, time, -1])
+
+
+@cython.final
+@cython.cclass
+class Connection:
+    """One life of a pair of endpoints, between `client` and `server` as inferred."""
+
+    def __init__(self, conn_id: cython.longlong, slot: cython.Py_ssize_t, client_side: cython.uchar):
+        self.conn_id = conn_id
+        self.slot = slot
+        self.client_side = client_side
+        self.roles_from = self.split = 0
+        self.client = Endpoint(0, UNKNOWN)
+        self.server = Endpoint(1, UNKNOWN)
+        self.older = None
+        self.first_frame = self.start = self.end = self.last_row = self.rows = 0
+        self.found = self.found_conn = 0
+        self.syn_time = self.syn_ack_time = self.hs_ack_time = self.closed_time = -1
+        self.fin_2_time = self.last_ack_time = self.reset_time = -1
+        self.syns = self.syn_acks = 0
+        self.steps_checked = self.steps_failed = self.steps_seen = 0
+        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = False
+        self.bad_ack = self.retry_of = self.reuse_gap = -1
+        self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
+        self.rst_side = self.reset_by = 2
+        self.rst_signs = self.rst_tsval = 0
+        self.rst_accepted = self.reset_after_close = False
+        self.changes = None

@@ -1,0 +1,47 @@
+from tcptrace_py.decode._batch cimport Batch
+from tcptrace_py.flows._table cimport FlowTable
+from tcptrace_py.tracker._follow cimport follow
+from tcptrace_py.tracker._lives cimport (
+    client_by_ports, conclude, distance, fits_older, handshake_shape, opens_anew, reuse, teardown_shape,
+)
+from tcptrace_py.tracker._resets cimport judge, survive
+from tcptrace_py.tracker._rings cimport Rings
+from tcptrace_py.tracker._segment cimport Journal, Segment
+from tcptrace_py.tracker._sequence cimport acknowledge, offer, remember, send
+from tcptrace_py.tracker._state cimport Connection, Endpoint
+
+cdef class Tracker:
+    cdef public list by_slot, finished, worst
+    cdef public FlowTable flows
+    cdef public Journal log
+    cdef public long long linger, idle, max_open, clock, row, next_id, live, evicted
+    cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
+    cdef public unsigned long long[::1] anomalies
+    cdef public unsigned char[::1] direction, client_state, server_state
+    cdef public unsigned short[::1] steps, checked, failed
+    cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
+    cdef Segment seg
+    cdef Rings rings
+    cdef long long sweep_at
+    cdef unsigned long long[::1] copy_key
+    cdef long long[::1] copy_time
+    cdef long long[::1] copy_frame
+
+    cdef void segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef void read(self, Batch b, Py_ssize_t i)
+    cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef Connection open(self, Connection older, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef void place(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef bint is_copy(self, Connection conn, Endpoint me)
+    cdef void apply(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef void closing(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef void options(self, Endpoint me)
+    cdef void notice(self, Connection conn)
+    cdef void count(self, Connection conn, Endpoint me)
+    cdef void write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer)
+    cdef void end(self, Connection conn)
+    cdef void leave(self, Py_ssize_t slot, Connection conn)
+    cdef bint same_again(self, Connection conn, unsigned char side)
+    cdef void sweep(self)
+
+cdef int ones(unsigned long long word) noexcept nogil

@@ -1,0 +1,593 @@
+"""The tracker: batches of segments in, labelled rows and finished connections out.
+
+Knows the order of work for one segment and which connections are open.  No files, no text, no clock but the capture's.
+What the rules are is in `_lives` (which connection), `_sequence` (octets, acknowledgments, windows), `_follow`
+(handshake, teardown, states) and `_resets`.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.decode._batch import Batch
+    from tcptrace_py.flows._table import FlowTable
+    from tcptrace_py.tracker._follow import follow
+    from tcptrace_py.tracker._lives import (
+        client_by_ports,
+        conclude,
+        fits_older,
+        handshake_shape,
+        opens_anew,
+        reuse,
+        teardown_shape,
+    )
+    from tcptrace_py.tracker._resets import judge, survive
+    from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
+    from tcptrace_py.tracker._state import Connection, Endpoint
+
+from tcptrace_py.tracker._rings import Rings as _Rings
+from tcptrace_py.tracker._segment import Journal as _Journal
+from tcptrace_py.tracker._segment import Segment as _Segment
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
+
+compiled = cython.compiled
+
+FIN = cython.declare(cython.uint, 1)
+SYN = cython.declare(cython.uint, 2)
+RST = cython.declare(cython.uint, 4)
+ACK = cython.declare(cython.uint, 16)
+KNOWN_FLAGS = cython.declare(cython.uint, 0x1FF)
+RESERVED = cython.declare(cython.uint, 0xE00)
+SAR_FU = cython.declare(cython.uint, 0x37)  # the flags whose combinations mean something: U A R S F
+
+# Marks and options of a batch (decode/_batch.py)
+NO_TIME = cython.declare(cython.uint, 1)
+NO_SEQ = cython.declare(cython.uint, 4)
+NO_ACK = cython.declare(cython.uint, 8)
+NO_WINDOW = cython.declare(cython.uint, 16)
+CHECKSUM_BAD = cython.declare(cython.uint, 64)
+CHECKSUM_GOOD = cython.declare(cython.uint, 256)
+LENGTH_FROM_FRAME = cython.declare(cython.uint, 512)
+ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, 8192)
+TIMESTAMP = cython.declare(cython.uint, 2)
+SACK_PERMITTED = cython.declare(cython.uint, 1)
+
+M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+MIX = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
+COPY_PLACES = cython.declare(cython.ulonglong, 1 << 16)
+COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
+COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
+NEVER = cython.declare(cython.longlong, -(1 << 62))
+HALF_OPEN_OLD = cython.declare(cython.longlong, 60_000_000_000)
+
+UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
+LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
+SYN_SENT = cython.declare(cython.uchar, int(State.SYN_SENT))
+TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
+FROM_SYN = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.syn))
+FROM_SYN_ACK = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.syn_ack))
+FROM_PORT = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.port))
+FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_sender))
+
+RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
+DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
+BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
+FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
+CAP_OFFLOAD = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_offload"].code)
+CAP_ORIGLEN = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_origlen"].code)
+CAP_TS_BACK = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_ts_back"].code)
+WSCALE_GT14 = cython.declare(cython.ulonglong, 1 << BY_NAME["wscale_gt14"].code)
+SYNACK_DIFF_SEQ = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_diff_seq"].code)
+EVICTED = cython.declare(cython.int, BY_NAME["evicted"].code - 64)
+ICMP_ERROR = cython.declare(cython.int, BY_NAME["icmp_error"].code - 64)
+
+
+def _word(severity, from_code):
+    """The anomalies of one severity as a word of bits."""
+    return sum(1 << a.code - from_code for a in ANOMALIES if a.severity == severity and 0 <= a.code - from_code < 64)
+
+
+ERRORS = cython.declare(cython.ulonglong, _word(Severity.error, 0))
+WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 0))
+NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 0))
+CONN_WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 64))
+CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
+WORST = cython.declare(cython.Py_ssize_t, 20)
+
+# S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
+_LEGAL = {0x02, 0x22, 0x12, 0x04, 0x14, 0x11, 0x31, 0x10, 0x30}
+LEGAL = cython.declare(bytes, bytes(value in _LEGAL for value in range(0x38)))
+
+
+@cython.final
+@cython.cclass
+class Tracker:
+    """Follows every connection of one input.
+
+    Parameters
+    ----------
+    flows : FlowTable
+        Gives the slots; the tracker releases them.
+    rows : int
+        Capacity of the batches that will come.
+    linger_ns, idle_ns, max_open : int
+        2MSL in capture time; split after so much silence (0: never); connections held open at most.
+    keep : set of {"connections", "events", "states"}
+        What to keep beside the running totals.
+    """
+
+    def __init__(self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset()):
+        self.flows = flows
+        self.by_slot = []
+        self.finished = [] if "connections" in keep or "states" in keep else None
+        self.worst = []
+        self.log = _Journal("events" in keep, "states" in keep)
+        self.seg = _Segment()
+        self.rings = _Rings()
+        self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
+        self.clock = NEVER
+        self.row = self.next_id = self.live = self.evicted = 0
+        self.sweep_at = 4096
+        for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
+            setattr(self, name, memoryview(np.zeros(rows, np.int64)))
+        self.anomalies = memoryview(np.zeros(rows, np.uint64))
+        for name in ("direction", "client_state", "server_state"):
+            setattr(self, name, memoryview(np.zeros(rows, np.uint8)))
+        for name in ("steps", "checked", "failed"):
+            setattr(self, name, memoryview(np.zeros(rows, np.uint16)))
+        self.found_segments = memoryview(np.zeros(64, np.int64))
+        self.found_connections = memoryview(np.zeros(128, np.int64))
+        self.handshakes = memoryview(np.zeros(16, np.int64))
+        self.teardowns = memoryview(np.zeros(16, np.int64))
+        self.copy_key = memoryview(np.zeros(COPY_PLACES, np.uint64))
+        self.copy_time = memoryview(np.full(COPY_PLACES, NEVER, np.int64))
+        self.copy_frame = memoryview(np.zeros(COPY_PLACES, np.int64))
+
+    def track(
+        self,
+        batch: Batch,
+        slots: cython.int[::1],
+        sides: cython.uchar[::1],
+        first: cython.Py_ssize_t,
+        after: cython.Py_ssize_t,
+    ):
+        """Label rows first..after-1 of the batch; the labels stand in the tracker's columns at the same places."""
+        i: cython.Py_ssize_t
+        for i in range(first, after):
+            while slots[i] >= len(self.by_slot):
+                self.by_slot.append(None)
+            self.segment(batch, i, slots[i], sides[i])
+
+    def let_go(self):
+        """Between batches: let finished connections leave memory once enough have gathered."""
+        if self.live >= self.sweep_at or self.live > self.max_open:
+            self.sweep()
+
+    def icmp_error(self, slot: cython.Py_ssize_t):
+        """An ICMP error quotes a segment of the pair in `slot`: the conn_id that it concerns, or -1."""
+        conn: Connection = self.by_slot[slot] if slot < len(self.by_slot) else None
+        if conn is None:
+            return -1
+        conn.found_conn |= cython.cast(cython.ulonglong, 1) << ICMP_ERROR
+        return conn.conn_id
+
+    # -- one segment ---------------------------------------------------------------------------------------------
+
+    @cython.cfunc
+    def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.void:
+        seg: Segment = self.seg
+        self.read(b, i)
+        conn: Connection = self.by_slot[slot]
+        if conn is None or seg.flags & SYN or conn.older is not None or conn.closed_time >= 0 or self.idle > 0:
+            conn = self.life(conn, b, i, slot, side)
+        me: Endpoint = conn.client
+        peer: Endpoint = conn.server
+        if side != conn.client_side:
+            me, peer = peer, me
+        me.segments += 1
+        me.wire_bytes += seg.wire_bytes
+        self.place(conn, me, peer)
+        if seg.marks & CHECKSUM_GOOD:
+            me.any_good_sum = True
+        if seg.marks & CHECKSUM_BAD and me.any_good_sum:
+            seg.bits |= BAD_CHECKSUM
+        elif self.is_copy(conn, me):
+            me.copies += 1
+        else:
+            if seg.flags & RST:
+                judge(seg, conn, me, peer, self.log)
+            else:
+                self.apply(conn, me, peer)
+            if not conn.steady:
+                self.closing(conn, me, peer)
+            self.count(conn, me)
+            me.seen = True
+        if seg.bits:
+            self.notice(conn)
+        self.write(i, conn, me, peer)
+        conn.end = max(conn.end, seg.time)
+        conn.last_row = seg.row
+        conn.rows += 1
+
+    @cython.cfunc
+    def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.void:
+        """Take the segment in hand from its batch."""
+        seg: Segment = self.seg
+        seg.row = self.row
+        self.row += 1
+        seg.frame = b.frame[i]
+        seg.marks = b.marks[i]
+        seg.flags = b.flags[i]
+        seg.timed = not seg.marks & NO_TIME
+        seg.time = b.time_ns[i] if seg.timed else max(self.clock, 0)
+        seg.seq = b.seq[i]
+        seg.ack = b.ack[i]
+        seg.has_seq = not seg.marks & NO_SEQ
+        seg.payload = b.payload[i]
+        seg.span = seg.payload + (seg.flags & FIN != 0) + (seg.flags & SYN != 0)
+        seg.raw_window = -1 if seg.marks & NO_WINDOW else b.window[i]
+        seg.wire_bytes = b.wire_bytes[i]
+        seg.options = b.options[i]
+        seg.has_ts = seg.options & TIMESTAMP != 0
+        seg.tsval = b.tsval[i]
+        seg.tsecr = b.tsecr[i]
+        seg.ip_id = b.ip_id[i]
+        seg.ttl = b.ttl[i]
+        seg.sack_n = b.sack_n[i]
+        seg.tfo_cookie = b.tfo_cookie[i]
+        seg.mss = b.mss[i]
+        seg.wscale = b.wscale[i]
+        seg.bits = 0
+        seg.steps = seg.checked = seg.failed = 0
+        seg.evidence = seg.rtt = seg.window = seg.in_flight = -1
+        if seg.timed:
+            if seg.time < self.clock:
+                seg.bits = CAP_TS_BACK
+            else:
+                self.clock = seg.time
+
+    @cython.cfunc
+    def place(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+        """The segment's numbers, relative to the beginning of either direction."""
+        seg: Segment = self.seg
+        if not me.based:
+            if seg.has_seq and not seg.flags & RST:
+                me.base_at(seg.seq, 0 if seg.flags & SYN else 1)
+        elif seg.flags & SYN and me.rel(seg.seq) != 0 and conn.hs_ack_time < 0:
+            if me.sent_syn_ack and conn.rst_row < 0:
+                seg.bits |= SYNACK_DIFF_SEQ
+            me.base_at(seg.seq, 0)
+            me.ranges = None
+            me.una = -1
+        if seg.flags & SYN and me.based and seg.has_seq:
+            me.has_isn = True
+        seg.s = (me.rel(seg.seq) if seg.has_seq else me.top) if me.based else 0
+        seg.e = seg.s + seg.span
+        seg.a = -1
+        if seg.flags & ACK and not seg.marks & NO_ACK:
+            if peer.based:
+                seg.a = peer.rel(seg.ack)
+            elif not seg.flags & RST:
+                peer.base_at(seg.ack, 1)
+                seg.a = 1
+
+    @cython.cfunc
+    def is_copy(self, conn: Connection, me: Endpoint) -> cython.bint:
+        """Was the same transmission captured within the last milliseconds?  It then has no further effect.
+
+        The same header within 10 ms with the same IP ID, or, where that is 0 or absent, the same timestamp; a pure
+        ACK or a RST may be repeated by its sender, so these need the IP ID.
+        """
+        seg: Segment = self.seg
+        key: cython.ulonglong
+        key = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
+        key = ((key ^ seg.seq) * MIX + seg.ack) & M64
+        key ^= key >> 29
+        key = ((key ^ seg.flags) * GOLDEN + seg.payload) & M64
+        key = ((key ^ seg.ip_id) * MIX + (seg.raw_window & 0xFFFF)) & M64
+        if seg.has_ts:
+            key = ((key ^ (key >> 31)) * GOLDEN + seg.tsval) & M64
+        key ^= key >> 32
+        at: cython.ulonglong = key & (COPY_PLACES - 1)
+        age: cython.longlong = seg.time - self.copy_time[at]
+        found: cython.bint = False
+        if self.copy_key[at] == key and 0 <= age <= COPY_WITHIN and seg.timed:
+            if seg.ip_id != 0:
+                found = True
+            elif seg.span > 0:
+                found = seg.has_ts or age <= COPY_CLOSE
+        if found:
+            seg.find(DUPLICATE_PACKET, self.copy_frame[at])
+            return True
+        self.copy_key[at] = key
+        self.copy_time[at] = seg.time
+        self.copy_frame[at] = seg.frame
+        return False
+
+    @cython.cfunc
+    def apply(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+        """What a segment other than a RST does."""
+        seg: Segment = self.seg
+        if seg.flags & SYN:
+            self.options(me)
+        send(seg, conn, me, peer, self.rings)
+        if seg.a >= 0 and (not seg.flags & SYN or 1 <= seg.a <= 1 + peer.syn_payload):
+            acknowledge(seg, conn, me, peer, self.rings)
+        if seg.raw_window >= 0:
+            offer(seg, conn, me, peer)
+        if not conn.steady or seg.flags & (SYN | FIN):
+            follow(seg, conn, me, peer, self.log)
+            if conn.rst_row >= 0:
+                survive(seg, conn, me, peer, self.log)
+                self.log.settle(me, seg, conn)
+                self.log.settle(peer, seg, conn)
+                conn.steady = conn.steady and conn.rst_row < 0
+        seg.in_flight = me.top - (me.una if me.una >= 0 else me.floor)
+        if seg.in_flight > me.max_in_flight:
+            me.max_in_flight = seg.in_flight
+        if seg.a > me.last_ack:
+            me.last_ack = seg.a
+        remember(seg, me)
+        if seg.ttl:
+            me.ttl = seg.ttl
+
+    @cython.cfunc
+    def options(self, me: Endpoint) -> cython.void:
+        """What a SYN offers."""
+        seg: Segment = self.seg
+        me.mss = seg.mss
+        me.wscale = seg.wscale
+        me.sack_permitted = seg.options & SACK_PERMITTED != 0
+        me.timestamps = seg.has_ts
+        if seg.wscale > 14:
+            seg.find(WSCALE_GT14, seg.wscale)
+
+    @cython.cfunc
+    def closing(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+        """Note when both ends have closed, or may have; the 2MSL of TIME-WAIT begin again with a FIN again."""
+        done: cython.bint = (me.state == CLOSED or me.state == TIME_WAIT) and (
+            peer.state == CLOSED or peer.state == TIME_WAIT
+        )
+        done = done or (conn.rst_row >= 0 and conn.rst_accepted)
+        if not done:
+            conn.closed_time = -1
+        elif conn.closed_time < 0 or self.seg.flags & FIN:
+            conn.closed_time = max(self.clock, 0)
+
+    @cython.cfunc
+    def count(self, conn: Connection, me: Endpoint) -> cython.void:
+        seg: Segment = self.seg
+        if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
+            me.idle_max = seg.time - me.last_time
+        me.last_time = seg.time
+        if seg.payload > 0:
+            me.octets += seg.payload
+            me.data_segments += 1
+            if me.first_data < 0:
+                me.first_data = seg.time
+            me.last_data = seg.time
+            if seg.payload > me.max_segment:
+                me.max_segment = seg.payload
+            if not seg.flags & RST:
+                me.last_payload_row = seg.row
+                me.last_payload_ack = seg.a
+        if seg.bits & RETRANSMISSION:
+            me.retransmissions += 1
+        if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
+            seg.bits |= FLAG_ILLEGAL
+        if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG):
+            seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
+
+    @cython.cfunc
+    def notice(self, conn: Connection) -> cython.void:
+        """Count the anomalies of the segment, and keep them as events where asked."""
+        seg: Segment = self.seg
+        bits: cython.ulonglong = seg.bits
+        code: cython.int = 0
+        conn.found |= bits
+        while bits:
+            if bits & 1:
+                self.found_segments[code] += 1
+                if self.log.keep_events:
+                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, seg.evidence))
+            bits >>= 1
+            code += 1
+
+    @cython.cfunc
+    def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+        seg: Segment = self.seg
+        self.conn[i] = conn.conn_id
+        self.direction[i] = me.side
+        self.rel_seq[i] = seg.s
+        self.rel_ack[i] = seg.a
+        self.window[i] = seg.window
+        self.rtt[i] = seg.rtt
+        self.in_flight[i] = seg.in_flight
+        self.anomalies[i] = seg.bits
+        self.steps[i] = seg.steps
+        self.checked[i] = seg.checked
+        self.failed[i] = seg.failed
+        self.client_state[i] = conn.client.state
+        self.server_state[i] = conn.server.state
+        conn.steps_seen |= seg.steps
+        conn.steps_checked |= seg.checked
+        conn.steps_failed |= seg.failed
+
+    # -- which connection ----------------------------------------------------------------------------------------
+
+    @cython.cfunc
+    def life(
+        self, conn: Connection, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar
+    ) -> Connection:
+        """The connection of this pair that the segment belongs to; a new one if it opens one."""
+        seg: Segment = self.seg
+        if conn is None:
+            return self.open(None, b, i, slot, side)
+        now: cython.longlong = max(self.clock, 0)
+        if conn.closed_time >= 0 and now - conn.closed_time > self.linger:
+            self.end(conn)
+            return self.open(None, b, i, slot, side)
+        if self.idle > 0 and now - conn.end > self.idle:
+            self.end(conn)
+            return self.open(None, b, i, slot, side)
+        me: Endpoint = conn.client if side == conn.client_side else conn.server
+        peer: Endpoint = conn.server if side == conn.client_side else conn.client
+        if conn.older is not None:
+            if now - conn.older.end > self.linger:
+                self.end(conn.older)
+                conn.older = None
+            elif fits_older(seg, conn, me, peer, side):
+                return conn.older
+        if seg.flags & (SYN | ACK | RST) == SYN and not seg.marks & CHECKSUM_BAD and opens_anew(seg, conn, me, peer):
+            if not self.same_again(conn, side):
+                return self.open(conn, b, i, slot, side)
+        return conn
+
+    @cython.cfunc
+    def same_again(self, conn: Connection, side: cython.uchar) -> cython.bint:
+        """A copy of the SYN that was just answered opens nothing: it came within the time in which copies come."""
+        me: Endpoint = conn.client if side == conn.client_side else conn.server
+        seg: Segment = self.seg
+        if not (me.has_isn and seg.seq == me.base and seg.ip_id == me.syn_id):
+            return False
+        return 0 <= seg.time - conn.syn_time <= COPY_WITHIN and (seg.ip_id != 0 or seg.has_ts)
+
+    @cython.cfunc
+    def open(
+        self, older: Connection, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar
+    ) -> Connection:
+        """A new connection, its roles inferred: SYN, SYN-ACK, port, first sender, in that order."""
+        seg: Segment = self.seg
+        roles: cython.uchar
+        client: cython.int = side
+        by_port: cython.int
+        if seg.flags & (SYN | ACK) == SYN:
+            roles = FROM_SYN
+        elif seg.flags & SYN:
+            roles = FROM_SYN_ACK
+            client = 1 - side
+        else:
+            by_port = client_by_ports(b.sport[i], b.dport[i])
+            roles = FROM_PORT if by_port >= 0 else FROM_FIRST
+            if by_port == 1:
+                client = 1 - side
+        conn: Connection = Connection(self.next_id, slot, client)
+        self.next_id += 1
+        self.live += 1
+        conn.roles_from = roles
+        conn.first_frame = seg.frame
+        conn.start = conn.end = seg.time
+        conn.synack_first = roles == FROM_SYN_ACK
+        if self.log.keep_changes:
+            conn.changes = []
+        if roles == FROM_SYN:
+            conn.client.syn_id = seg.ip_id
+        if older is not None:
+            reuse(seg, conn, older, side)
+            if older.older is not None:
+                self.end(older.older)
+                older.older = None
+            conn.older = older
+        self.by_slot[slot] = conn
+        return conn
+
+    # -- the end of connections ----------------------------------------------------------------------------------
+
+    @cython.cfunc
+    def end(self, conn: Connection) -> cython.void:
+        """The connection has left: add it to the totals."""
+        if conn.older is not None:
+            self.end(conn.older)
+            conn.older = None
+        self.live -= 1
+        conclude(conn, self.log)
+        self.handshakes[handshake_shape(conn)] += 1
+        self.teardowns[teardown_shape(conn)] += 1
+        self.rings.give_back(conn.client)
+        self.rings.give_back(conn.server)
+        code: cython.int = 0
+        bits: cython.ulonglong = conn.found
+        while bits:
+            self.found_connections[code] += cython.cast(cython.longlong, bits & 1)
+            bits >>= 1
+            code += 1
+        code = 64
+        bits = conn.found_conn
+        while bits:
+            self.found_connections[code] += cython.cast(cython.longlong, bits & 1)
+            bits >>= 1
+            code += 1
+        score: cython.longlong = 1000 * ones(conn.found & ERRORS) + ones(conn.found & NOTES)
+        score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
+        score += ones(conn.found_conn & CONN_NOTES)
+        if score > 0 and (len(self.worst) < WORST or score > self.worst[0][0]):
+            entry = (score, -conn.conn_id, conn)
+            if len(self.worst) < WORST:
+                heapq.heappush(self.worst, entry)
+            else:
+                heapq.heapreplace(self.worst, entry)
+        if self.finished is not None:
+            self.finished.append(conn)
+
+    @cython.cfunc
+    def leave(self, slot: cython.Py_ssize_t, conn: Connection) -> cython.void:
+        self.end(conn)
+        self.by_slot[slot] = None
+        self.flows.release(slot)
+
+    def finish(self):
+        """The input has ended: end all that is still open."""
+        for slot, conn in enumerate(self.by_slot):
+            if conn is not None:
+                self.leave(slot, conn)
+
+    @cython.cfunc
+    def sweep(self) -> cython.void:
+        """Let go of what has been closed for 2MSL; beyond the bound, of half-open and idle connections as well."""
+        slot: cython.Py_ssize_t
+        conn: Connection
+        now: cython.longlong = max(self.clock, 0)
+        for slot in range(len(self.by_slot)):
+            conn = self.by_slot[slot]
+            if conn is not None and conn.closed_time >= 0 and now - conn.closed_time > self.linger:
+                self.leave(slot, conn)
+        if self.live > self.max_open:
+            self.evict(self.live - self.max_open * 3 // 4)
+        self.sweep_at = max(2 * self.live, 4096)
+
+    def evict(self, how_many):
+        """Write out early: closed ones, then half-open ones, then the longest idle."""
+        order = []
+        for slot, conn in enumerate(self.by_slot):
+            if conn is not None:
+                half_open = conn.hs_ack_time < 0 and conn.syns > 0
+                order.append((0 if conn.closed_time >= 0 else 1 if half_open else 2, conn.end, slot))
+        for _, _, slot in heapq.nsmallest(how_many, order):
+            conn = self.by_slot[slot]
+            conn.evicted = True
+            conn.found_conn |= 1 << EVICTED
+            self.evicted += 1
+            self.leave(slot, conn)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def ones(word: cython.ulonglong) -> cython.int:
+    """How many bits are set."""
+    n: cython.int = 0
+    while word:
+        word &= word - 1
+        n += 1
+    return n

@@ -1,0 +1,280 @@
+"""The command ``tcpflows``: options, help, exit codes.  The work is in `commands`, which is loaded when there is any.
+
+Importing this module must stay cheap: ``tcpflows --help`` and shell completion pay for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import traceback
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tcptrace_py.errors import ExitCode, TraceError
+from tcptrace_py.views.ink import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from tcptrace_py.views.commands import Reading
+
+app = typer.Typer(
+    name="tcpflows",
+    help="TCP connections out of captures: both endpoints' states, each step, anomalies with evidence.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: rich would cost 0.1 s, and reads file names as markup
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Form(StrEnum):
+    """How a table is written."""
+
+    table = "table"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
+
+
+class CatalogForm(StrEnum):
+    """How the catalog is written."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+
+
+class Reader(StrEnum):
+    """Who reads and decodes."""
+
+    own = "own"
+    dpkt = "dpkt"
+
+
+def _nanoseconds(text: str) -> int:
+    """Seconds as they are typed, exactly."""
+    try:
+        ns = Decimal(text) * 10**9
+    except InvalidOperation as error:
+        raise typer.BadParameter(f"{text!r} is not a number of seconds") from error
+    if not 0 <= ns < 2**63:
+        raise typer.BadParameter(f"{text} seconds are out of range")
+    return int(ns)
+
+
+# Options that several commands share.
+Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help="Files, or - for standard input.")]
+Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A file, or - for standard input.")]
+ReaderOption = Annotated[Reader, typer.Option("--reader", help="Who reads: dpkt is slow, and independent.")]
+LinkType = Annotated[
+    int | None, typer.Option("--link-type", metavar="NUMBER", min=0, help="Take frames for this link type.")
+]
+IdleTimeout = Annotated[
+    int | None,
+    typer.Option("--idle-timeout", metavar="SECONDS", parser=_nanoseconds, help="Split a connection idle that long."),
+]
+Msl2 = Annotated[
+    int | None,
+    typer.Option("--msl2", metavar="SECONDS", parser=_nanoseconds, help="How long TIME_WAIT lasts (2MSL)."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice on standard error.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
+
+
+def guarded(command: Callable[..., ExitCode]) -> Callable[..., None]:
+    """Give a command its exit code: every failure becomes one line on standard error and a code of its own."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        raise typer.Exit(_outcome(lambda: command(*args, **options), debug=options.get("debug", False)))
+
+    return run
+
+
+def _outcome(work: Callable[[], ExitCode], *, debug: bool) -> ExitCode:
+    try:
+        return work()
+    except TraceError as error:
+        say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        return ExitCode.PIPE_CLOSED
+    except KeyboardInterrupt:
+        say("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line: a bug of ours must not look like one of the user's
+        if debug:
+            traceback.print_exc()
+        advice = "please report it with the lines above" if debug else "please report it, with what --debug shows"
+        say(f"internal error: {type(error).__name__}: {error}; {advice}")
+        return ExitCode.INTERNAL
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """What standard output refused has been told of; Python would try again at exit, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reading(reader: Reader, link_type: int | None, idle_timeout: int | None, msl2: int | None, quiet: bool) -> Reading:
+    from tcptrace_py.views.commands import Reading
+
+    given = {"reader": reader.value, "link_type": link_type, "idle_timeout_ns": idle_timeout, "msl2_ns": msl2}
+    return Reading({name: value for name, value in given.items() if value is not None}, quiet)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        from tcptrace_py.analysis import compiled
+
+        try:
+            number = version("tcptrace_py")
+        except PackageNotFoundError:  # run from a source tree
+            number = "(not installed)"
+        typer.echo(f"tcpflows {number} ({'compiled' if compiled() else 'interpreted'})")
+        raise typer.Exit
+
+
+@app.callback()
+def tcpflows(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version, and if compiled.")
+    ] = False,
+) -> None:
+    """TCP connections out of captures: both endpoints' states, each step, anomalies with evidence."""
+
+
+ANALYZE_EXAMPLES = """\b
+Examples:
+  tcpflows analyze capture.pcap
+  tcpdump -U -w - | tcpflows analyze -
+  tcpflows analyze *.pcap.gz --table connections --where 'handshake == no_answer'
+  tcpflows analyze capture.pcap --table timeline --where 'anomalies has retransmission and rtt_ns > 10ms'
+  tcpflows analyze capture.pcap --format parquet -o results
+  tcpflows analyze capture.pcap --fail-on error,cap_loss
+"""
+
+
+@app.command(epilog=ANALYZE_EXAMPLES)
+@guarded
+def analyze(  # noqa: PLR0913 - the options of a command line
+    captures: Captures,
+    *,
+    form: Annotated[
+        Form | None, typer.Option("--format", "-f", help="Default: the summary; or by the -o name.")
+    ] = None,
+    table: Annotated[
+        str,
+        typer.Option("--table", "-t", metavar="NAME[,...]", help="captures, connections, timeline, states, events."),
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")
+    ] = None,
+    where: Annotated[str, typer.Option("--where", "-w", metavar="CONDITION", help="Only rows that meet it.")] = "",
+    columns: Annotated[str, typer.Option("--columns", metavar="NAME[,...]", help="Only these columns.")] = "",
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", metavar="NAME[,...]", help="Exit with 1 on these findings or severities.")
+    ] = "",
+    top: Annotated[int, typer.Option("--top", min=0, max=20, help="How many connections the summary shows.")] = 20,
+    raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Do not defuse formulas and controls in CSV.")] = False,
+    reader: ReaderOption = Reader.own,
+    link_type: LinkType = None,
+    idle_timeout: IdleTimeout = None,
+    msl2: Msl2 = None,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Say what happened: a summary, or tables."""
+    from tcptrace_py.views import commands
+
+    reading = _reading(reader, link_type, idle_timeout, msl2, quiet)
+    request = commands.Request(
+        captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv
+    )
+    return commands.analyze(request)
+
+
+SHOW_EXAMPLES = """\b
+Examples:
+  tcpflows show capture.pcap 7
+  tcpflows show capture.pcap 7 --all | less
+"""
+
+
+@app.command(epilog=SHOW_EXAMPLES)
+@guarded
+def show(  # noqa: PLR0913 - the options of a command line
+    capture: Capture,
+    conn_id: Annotated[int, typer.Argument(metavar="ID", help="The connection's number in the tables.")],
+    *,
+    unfold: Annotated[bool, typer.Option("--all", "-a", help="Every segment; long runs are folded otherwise.")] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
+    reader: ReaderOption = Reader.own,
+    link_type: LinkType = None,
+    idle_timeout: IdleTimeout = None,
+    msl2: Msl2 = None,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Draw one connection as a ladder."""
+    from tcptrace_py.views import commands
+
+    reading = _reading(reader, link_type, idle_timeout, msl2, quiet)
+    return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
+
+
+CATALOG_EXAMPLES = """\b
+Examples:
+  tcpflows catalog duplicate_ack
+  tcpflows catalog timeline
+  tcpflows catalog --format markdown > reference.md
+"""
+
+
+@app.command(epilog=CATALOG_EXAMPLES)
+@guarded
+def catalog(
+    name: Annotated[str | None, typer.Argument(help="A finding, state, step, column, table... Default: all.")] = None,
+    form: Annotated[CatalogForm, typer.Option("--format", "-f")] = CatalogForm.table,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Explain a label or a column."""
+    from tcptrace_py.views import commands
+
+    return commands.catalog(name, form.value)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """Leave by the ordinary way out, so that temporary files are removed."""
+    raise SystemExit(ExitCode.TERMINATED)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or Path(os.devnull).open("w")  # closed by the caller: >&-
+        stream.reconfigure(errors="backslashreplace")  # a name from a stranger never stops the output
+        setattr(sys, name, stream)
+    app(prog_name="tcpflows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,321 @@
+"""What the commands do once their options are understood; loaded only when a command runs.
+
+Knows requests, outputs and exit codes.  Reads nothing itself, and knows no TCP.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
+from tcptrace_py.tables.output import failures_named
+from tcptrace_py.tables.schema import TABLES
+from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
+from tcptrace_py.views.progress import Progress
+from tcptrace_py.views.terminal import summary_lines, worst_first
+from tcptrace_py.views.where import nearest, parse
+from tcptrace_py.views.wording import count
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from tcptrace_py.analysis import Trace
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+PLAIN_WIDTH = 100  # columns where the output is no terminal
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How captures are read: `options` go to `tcptrace_py.analyze` as they are."""
+
+    options: dict[str, Any]
+    quiet: bool = False
+
+
+@dataclass
+class Verdict:
+    """What became of the inputs so far, and the exit code that follows."""
+
+    unreadable: int = 0
+    damaged: int = 0
+    good: int = 0
+    found: bool = False
+
+    def code(self) -> ExitCode:
+        """The worst of what happened; an input that failed beside others that did not makes the result partial."""
+        if self.unreadable and not self.damaged and not self.good:
+            return ExitCode.UNREADABLE
+        if self.unreadable or self.damaged:
+            return ExitCode.PARTIAL
+        return ExitCode.FINDINGS if self.found else ExitCode.OK
+
+
+@dataclass
+class Request:
+    """What `tcpflows analyze` was asked for, as it was written."""
+
+    captures: list[str]
+    reading: Reading
+    kind: str = ""
+    tables: str = ""
+    output: Path | None = None
+    where: str = ""
+    columns: str = ""
+    fail_on: str = ""
+    top: int = 20
+    raw_csv: bool = False
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+class Choice(NamedTuple):
+    """Which rows and columns of which tables."""
+
+    tables: list[str]
+    columns: list[str]
+    mask: Callable[[pa.RecordBatch], pa.Array] | None
+
+    def of(self, table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """What was asked for of one batch; conditions and columns are about the first table."""
+        if table == self.tables[0]:
+            batch = batch.filter(self.mask(batch)) if self.mask else batch
+            batch = batch.select(self.columns) if self.columns else batch
+        return batch
+
+
+def analyze(request: Request) -> ExitCode:
+    """Everything that ``tcpflows analyze`` does."""
+    watched = _watched(request.fail_on)
+    kind = _kind(request)
+    if kind == "summary":
+        for trace in _traces(request, ()):
+            if request.verdict.good + request.verdict.damaged > 1:
+                emit([[]])
+            emit(summary_lines(trace.summary, _width(), top=request.top))
+            _look_for(watched, trace, request.verdict)
+        return request.verdict.code()
+    choice = _choice(request, kind)
+    if kind == "table":
+        from tcptrace_py.views.grid import SHOWN, grid_lines
+
+        shown = choice.columns or SHOWN[choice.tables[0]].split()
+        batches = (batch for _, batch in _batches(request, choice, watched))
+        emit(grid_lines(batches, shown))
+    else:
+        _write(request, kind, choice, watched)
+    return request.verdict.code()
+
+
+def _kind(request: Request) -> str:
+    """The form of the output: as asked for, as the output's name says, or what suits the question."""
+    if request.kind:
+        kind = request.kind
+    elif request.output:
+        kind = SUFFIXES.get(request.output.suffix.lower(), "")
+        if not kind:
+            raise UsageError(f"{request.output}: say with --format what to write")
+    else:
+        kind = "table" if request.tables or request.where or request.columns else "summary"
+    if request.output is None and kind == "parquet":
+        raise UsageError("parquet needs a file: use -o FILE or -o FOLDER")
+    if request.output is None and kind == "arrow" and sys.stdout.isatty():
+        raise UsageError("arrow is not for a terminal: use -o FILE or a pipe")
+    if request.output and kind == "table":
+        raise UsageError("table is for reading; with -o choose csv, json, ndjson, parquet or arrow")
+    return kind
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder, or a name that looks like one: a file to be made has a suffix."""
+    return path.is_dir() or (not path.exists() and not path.suffix)
+
+
+def _choice(request: Request, kind: str) -> Choice:
+    into_folder = request.output is not None and _is_folder(request.output)
+    default = list(TABLES) if into_folder and not (request.where or request.columns) else ["connections"]
+    tables = [name.strip() for name in request.tables.split(",")] if request.tables else default
+    for name in tables:
+        if name not in TABLES:
+            raise UsageError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    if len(tables) > 1 and (request.where or request.columns):
+        raise UsageError("--where and --columns are about one table: choose it with --table")
+    if len(tables) > 1 and kind != "json" and not into_folder:
+        raise UsageError(f"{kind} holds one table: choose it with --table, or write to a folder with -o")
+    known = {column.name for column in TABLES[tables[0]]}
+    columns = [name.strip() for name in request.columns.split(",")] if request.columns else []
+    for name in columns:
+        if name not in known:
+            raise UsageError(f"--columns: {tables[0]} has no column {name!r}{nearest(name, known)}")
+    mask = parse(request.where, tables[0]) if request.where else None
+    if kind == "json" and not into_folder and "captures" not in tables:
+        tables.append("captures")  # a document says what its rows were read from, and how well
+    return Choice(tables, columns, mask)
+
+
+def _traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
+    """Each input analysed; one that cannot be read is told of and counted."""
+    from tcptrace_py.analysis import analyze as read
+
+    warn_if_interpreted(quiet=request.reading.quiet)
+    for path in request.captures:
+        trace = _read(read, path, tuple(tables), request)
+        if trace is not None:
+            yield trace
+
+
+def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], request: Request) -> Trace | None:
+    progress = Progress(path, quiet=request.reading.quiet)
+    verdict = request.verdict
+    try:
+        trace = read(path, tables=tables, progress=progress, **request.reading.options)
+    except UnreadableError as error:
+        progress.clear()
+        say(str(error))
+        verdict.unreadable += 1
+        return None
+    progress.clear()
+    if trace.status == "ok":
+        verdict.good += 1
+    else:
+        verdict.damaged += trace.status == "partial"
+        verdict.unreadable += trace.status != "partial"
+        complain(trace)
+    return trace
+
+
+def complain(trace: Trace) -> None:
+    """One line for each input that was not read to its end."""
+    for capture in trace.summary.captures:
+        if capture["status"] != "ok":
+            kept = f"; {count(capture['packets_read'], 'packet')} kept" if capture["status"] == "partial" else ""
+            say(f"{capture['path']}: {capture['message'] or capture['reason']}{kept}")
+
+
+def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The rows that were asked for, capture by capture, each under the name of its table."""
+    for trace in _traces(request, choice.tables):
+        for table in choice.tables:
+            for batch in trace.batches(table):
+                yield table, choice.of(table, batch)
+        _look_for(watched, trace, request.verdict)
+
+
+def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> None:
+    from tcptrace_py.tables.schema import arrow_schema
+    from tcptrace_py.tables.write import file_per_table, one_file
+
+    output = request.output
+    if output and any(_same_file(output, capture) for capture in request.captures):
+        raise UsageError(f"{output} is the capture itself")
+    rows = _batches(request, choice, watched)
+    ahead = list(islice(rows, 1))
+    if not ahead and request.verdict.code() is ExitCode.UNREADABLE:
+        return  # no output rather than an empty one
+    schemas = {
+        table: arrow_schema(table, choice.columns if table == choice.tables[0] else ()) for table in choice.tables
+    }
+    if output and _is_folder(output):
+        with file_per_table(kind, output, schemas, raw_csv=request.raw_csv) as put:
+            for table, batch in chain(ahead, rows):
+                put(table, batch)
+        return
+    with one_file(kind, output, schemas, raw_csv=request.raw_csv) as writer:
+        for table, batch in chain(ahead, rows):
+            writer.put(table, batch)
+
+
+def _same_file(output: Path, capture: str) -> bool:
+    try:
+        return output.samefile(capture)
+    except OSError:
+        return False
+
+
+def _watched(fail_on: str) -> set[str]:
+    """The findings that ``--fail-on`` names: each by itself, or all of a severity and above."""
+    watched: set[str] = set()
+    for name in (name.strip() for name in fail_on.split(",") if name.strip()):
+        if name in Severity.__members__:
+            watched |= {anomaly.name for anomaly in ANOMALIES if anomaly.severity >= Severity[name]}
+        elif name in BY_NAME:
+            watched.add(name)
+        else:
+            hint = nearest(name, [*BY_NAME, *Severity.__members__])
+            raise UsageError(f"--fail-on: {name!r} is neither a finding nor a severity{hint}")
+    return watched
+
+
+def _look_for(watched: set[str], trace: Trace, verdict: Verdict) -> None:
+    findings = trace.summary.findings
+    hits = [name for name in worst_first(findings) if name in watched]
+    if hits:
+        verdict.found = True
+        told = ", ".join(f"{name} ({count(findings[name][1], 'connection')})" for name in hits)
+        say(f"{trace.summary.captures[0]['path']}: found {told}")
+
+
+def show(capture: str, conn_id: int, reading: Reading, *, unfold: bool = False, ascii_only: bool = False) -> ExitCode:
+    """Everything that ``tcpflows show`` does."""
+    from tcptrace_py.views.ladder import ASCII, UNICODE, draw, lay_out
+
+    request = Request([capture], reading)
+    for trace in _traces(request, ("connections", "timeline")):
+        if not 0 <= conn_id < len(trace):
+            there = f"the capture has {count(len(trace), 'connection')}" + (
+                f", 0 to {len(trace) - 1}" * (len(trace) > 1)
+            )
+            raise UsageError(f"{capture}: no connection {conn_id}; {there}")
+        connection = trace[conn_id]
+        ladder = lay_out(connection.record, connection.rows(), unfold=unfold)
+        emit(draw(ladder, max(_width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
+    return request.verdict.code()
+
+
+def catalog(name: str | None, kind: str) -> ExitCode:
+    """Everything that ``tcpflows catalog`` does."""
+    from tcptrace_py.views.catalog import as_json, as_lines, as_markdown, found
+
+    chosen = found(name)
+    if kind == "table":
+        emit(as_lines(chosen, _width()))
+    else:
+        text = as_json(chosen) if kind == "json" else as_markdown(chosen).removesuffix("\n")
+        emit(line(row) for row in text.split("\n"))
+    return ExitCode.OK
+
+
+def warn_if_interpreted(*, quiet: bool) -> None:
+    """Say once that this installation is the slow one."""
+    from tcptrace_py.analysis import compiled
+
+    if not quiet and not compiled():
+        say("running uncompiled, about 50 times slower; install again where there is a C compiler")
+
+
+def emit(lines: Iterable[Line]) -> None:
+    """Lines to standard output, in colour where that is wanted."""
+    ink = ink_for(sys.stdout)
+    with failures_named("to standard output"):
+        for parts in lines:
+            sys.stdout.write(ink(parts) + "\n")
+        sys.stdout.flush()
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
