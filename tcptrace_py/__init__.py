@@ -1,1 +1,38 @@
-"""TCP connections out of captures."""
+"""tcptrace_py: what happened on every TCP connection in a capture.
+
+>>> import tcptrace_py as tt
+>>> trace = tt.analyze("tests/fixtures/four_way.pcap")
+>>> trace.connections[["client_ip", "server_ip", "handshake", "teardown"]].iloc[0].to_list()
+['10.9.0.1', '10.9.0.2', 'three_way', 'four_way']
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from tcptrace_py.analysis import Connection, Summary, Trace, analyze, stream
+
+__version__ = "0.1.0"
+__all__ = [
+    "Connection",
+    "OutputError",
+    "Summary",
+    "Trace",
+    "TraceError",
+    "UnreadableError",
+    "UnsupportedError",
+    "UsageError",
+    "__version__",
+    "analyze",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the analysis on first use: ``tcpflows --help`` needs none of it."""
+    if name in __all__:
+        from tcptrace_py import analysis
+
+        return getattr(analysis, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,14 +11,13 @@ import numpy as np
 
 from tcptrace_py.capture import CaptureInfo, open_capture
 from tcptrace_py.decode import Batch, Decoder
+from tcptrace_py.decode.through_dpkt import DpktDecoder
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from tcptrace_py.capture import Reader
     from tcptrace_py.decode import QuotedError
 
 BATCH_SIZE = 8192
@@ -49,6 +50,7 @@ class Pass:
     tracker: Any
     flows: FlowTable
     decoder: Any
+    packets_used: int = 0  # packets with a row, counted from the rows
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
 
     @property
@@ -56,14 +58,20 @@ class Pass:
         """Packets that gave no row, counted by `Unused`."""
         return list(self.decoder.unused)
 
+    def check(self) -> None:
+        """Every packet is accounted for: it has a row, or is counted by reason."""
+        read, unused = self.info.packets_read, sum(self.unused)
+        if read != self.packets_used + unused:
+            raise AssertionError(f"{read} packets read, but {self.packets_used} with a row and {unused} not used")
+
 
 def run(
-    source: str | Path | Iterable[Any],
+    source: Any,
     options: Options,
     *,
     keep: frozenset[str] = frozenset(),
     sink: Sink | None = None,
-    progress: Callable[[Reader], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Pass:
     """Read an input from beginning to end.
 
@@ -72,18 +80,27 @@ def run(
     UnreadableError
         When no packet can be had from the input.
     """
+    for done in steps(source, options, keep=keep, sink=sink, progress=progress):
+        pass
+    return done
+
+
+def steps(
+    source: Any,
+    options: Options,
+    *,
+    keep: frozenset[str] = frozenset(),
+    sink: Sink | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Iterator[Pass]:
+    """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
     flows = FlowTable()
-    tracker = Tracker(
-        flows,
-        options.batch_size,
-        options.msl2_ns,
-        options.idle_timeout_ns,
-        options.max_connections,
-        keep,
+    seen = Tracker(
+        flows, options.batch_size, options.msl2_ns, options.idle_timeout_ns, options.max_connections, keep
     )
-    decoder = Decoder(verify_checksums=options.verify_checksums)
-    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
-        done = Pass(reader.info, tracker, flows, decoder)
+    decoder = (DpktDecoder if options.reader == "dpkt" else Decoder)(verify_checksums=options.verify_checksums)
+    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader, _no_cycles():
+        done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
             at = 0
@@ -94,11 +111,25 @@ def run(
             if reader.live:
                 stage.flush()
             if progress is not None:
-                progress(reader)
+                progress(reader.bytes_read, reader.bytes_total)
+            yield done
         decoder.finish()
         stage.flush()
-    tracker.finish()
-    return done
+    seen.finish()
+    done.check()
+    yield done
+
+
+@contextlib.contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Without the cycle collector: nothing here makes cycles, and it would walk every open connection again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _Stage:
@@ -127,6 +158,7 @@ class _Stage:
             self._attach(quote)
         tracker.track(batch, slots, sides, at, batch.n)
         tracker.let_go()
+        self.done.packets_used += batch.n - int(np.count_nonzero(batch.column("part")))
         if self.sink is not None:
             self.sink.rows(batch, tracker)
         batch.n = 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ from tcptrace_py.capture.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE = (1 << bit for bit in range(9))
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
@@ -125,7 +125,7 @@ def _transport(payload: Tcp | bytes, src: bytes, dst: bytes) -> bytes:
     return payload.packed(src, dst) if isinstance(payload, Tcp) else payload
 
 
-def ipv4(
+def ipv4(  # noqa: PLR0913 - each is a field of the header
     payload: Tcp | bytes = b"",
     src: str = CLIENT,
     dst: str = SERVER,
@@ -151,7 +151,7 @@ def ipv4(
     return whole[:10] + struct.pack(">H", checksum(whole)) + whole[12:] + body
 
 
-def ipv6(
+def ipv6(  # noqa: PLR0913
     payload: Tcp | bytes = b"",
     src: str = CLIENT_6,
     dst: str = SERVER_6,
@@ -163,7 +163,7 @@ def ipv6(
     length: int | None = None,
     final: str | None = None,
 ) -> bytes:
-    """`extensions` are (protocol number, bytes after the next-header octet) in order; `final` as of a routing header."""
+    """`extensions` are (protocol, bytes after the next-header octet) in order; `final` as of a routing header."""
     source, target = (ipaddress.IPv6Address(address).packed for address in (src, dst))
     body = _transport(payload, source, ipaddress.IPv6Address(final or dst).packed)
     numbers = [number for number, _ in extensions] + [protocol]
@@ -382,7 +382,7 @@ def fragments_6(packet: bytes, size: int, identification: int = 77) -> list[byte
 # Frames and files
 
 
-def frames(
+def frames(  # noqa: PLR0913
     data: Iterable[bytes],
     link: int | Sequence[int] = 1,
     *,

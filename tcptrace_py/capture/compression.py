@@ -119,9 +119,8 @@ def _gzip() -> _Unpacker:
         import zlib
 
         return _Unpacker(_Zlib(), (zlib.error,))
-    return _Unpacker(
-        igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), (cast("type[Exception]", igzip_lib.IsalError),)
-    )
+    error = cast("type[Exception]", igzip_lib.IsalError)  # its stub says that this is an instance
+    return _Unpacker(igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), (error,))
 
 
 def _bzip2() -> _Unpacker:
@@ -146,7 +145,9 @@ def _lz4() -> _Unpacker:
     try:
         from lz4.frame import LZ4FrameDecompressor
     except ModuleNotFoundError:
-        raise UnsupportedError("compressed with lz4: install the package lz4, or unpack it first") from None
+        raise UnsupportedError(
+            "compressed with lz4: install the package lz4, or unpack it first", "unsupported_compression"
+        ) from None
     return _Unpacker(LZ4FrameDecompressor(), (RuntimeError,))
 
 

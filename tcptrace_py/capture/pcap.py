@@ -47,11 +47,12 @@ class Pcap:
         head = window.peek(HEADER)
         variant = MAGIC[head[:4]]
         if len(head) < HEADER:
-            raise UnreadableError(f"the pcap file header is cut short (wanted {HEADER} bytes, got {len(head)})")
+            message = f"the pcap file header is cut short (wanted {HEADER} bytes, got {len(head)})"
+            raise UnreadableError(message, "cut_header")
         major, minor, _zone, _accuracy, snaplen, link = struct.unpack(variant.order + "HHiIII", head[4:])
         # 543.0 was written by a version of AIX's; libpcap reads it as 2.2
         if (major, minor) != (543, 0) and (major != 2 or minor > 4):  # noqa: PLR2004  the versions there are
-            raise UnreadableError(f"pcap version {major}.{minor} is not known (2.4 is the last)")
+            raise UnreadableError(f"pcap version {major}.{minor} is not known (2.4 is the last)", "unknown_version")
         window.use(window.start + HEADER)
         self.rows = Rows(frames)
         self._layout = _layout(variant, snaplen, link)

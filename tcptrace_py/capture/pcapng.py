@@ -75,13 +75,14 @@ class Pcapng:
     def __init__(self, window: Window, info: CaptureInfo, frames: Frames) -> None:
         head = window.peek(SMALLEST_SECTION)
         if len(head) < SMALLEST_SECTION:
-            raise UnreadableError(f"the pcapng header is cut short (wanted {SMALLEST_SECTION} bytes, got {len(head)})")
+            message = f"the pcapng header is cut short (wanted {SMALLEST_SECTION} bytes, got {len(head)})"
+            raise UnreadableError(message, "cut_header")
         order = ORDER.get(head[8:12])
         if order is None:
-            raise UnreadableError("the pcapng header lacks its byte-order mark")
+            raise UnreadableError("the pcapng header lacks its byte-order mark", "unknown_version")
         major, minor = struct.unpack(order + "HH", head[12:16])
         if major != 1:
-            raise UnreadableError(f"pcapng version {major}.{minor} is not known (1.0 is)")
+            raise UnreadableError(f"pcapng version {major}.{minor} is not known (1.0 is)", "unknown_version")
         info.format = "pcapng" + (" big-endian" if order == ">" else "")
         self.rows = Rows(frames)
         self._info = info

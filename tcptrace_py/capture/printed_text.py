@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NS = 10**9
 DAY = 86_400 * NS
 MOST_LINES = 16  # of a packet; more are a dump or another protocol's story
-LONGEST_LINE = 1 << 16
+LONGEST_LINE = 1 << 12  # of it this much is kept: what it says of TCP stands in its first few hundred characters
 
 _CLOCK = rb"(?P<lead>[ -]?)(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
 _KINDS = {
@@ -35,14 +35,17 @@ _KINDS = {
     "epoch": rb"(?P<seconds>\d{1,11})\.(?P<fraction>\d{6}(?:\d{3})?)",
 }
 _NUMBERED = rb"(?: *\d+  )?"  # option -#
-_ADDRESS = rb"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*:[0-9a-fA-F.]*)"
+# Every pattern is bounded, or begins where a word begins: a hostile line costs no more than its length
+_ENDPOINT = (
+    rb"(?<![\w:.-])(?:\d{1,3}(?:\.\d{1,3}){3}|(?=[0-9a-fA-F]{0,4}:)[0-9a-fA-F:]{2,39}(?:\.\d{1,3}){0,3})\.[\w-]{1,32}"
+)
 # Without time stamps a packet begins in the first column, with a word that tcpdump begins packets with
 _BARE = re.compile(
     rb"(?:IP6?|ARP|arp|RARP|ICMP6?|STP|LLDP|CDPv\d|MPLS|PPPoE|EAPOL|802\.\w+|IS-IS|Loopback|LLC|AF)[ ,]|"
-    rb"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} |" + _ADDRESS + rb"\.[\w-]+ > "
+    rb"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} |" + _ENDPOINT + rb" > "
 )
 _PACKET = re.compile(
-    rb"\bIP6? (?:\S+ > \S+: |\((?:tos|hlim|class|flowlabel) )|" + _ADDRESS + rb"\.[\w-]+ > \S+: |"
+    rb"\bIP6? (?:(?=\S*[.:])\S+ > \S+: |\((?:tos|hlim|class|flowlabel) )|" + _ENDPOINT + rb" > \S+: |"
     rb"^ *" + _NUMBERED + rb"(?:" + re.sub(rb"\?P<\w+>", b"?:", b"|".join(_KINDS.values())) + rb") "
     rb"(?:" + _BARE.pattern + rb")",
     re.MULTILINE,
@@ -111,7 +114,7 @@ def _blocks(window: Window) -> Iterator[bytes]:
         if end:
             window.use(window.start + end)
             yield text[:end]
-        elif len(text) > LONGEST_LINE:  # nothing tcpdump would print
+        elif len(text) >= window.size:  # nothing that tcpdump would print
             window.use(window.end)
         more = window.fill(window.available + 1)
     rest = bytes(window.buffer[window.start : window.end])
@@ -133,7 +136,7 @@ def _packets(blocks: Iterable[bytes], style: _Style, *, live: bool) -> Iterator[
             if begin:
                 if current:
                     yield current
-                current = _Printed(begin, [line[begin.end() :].rstrip()])
+                current = _Printed(begin, [line[begin.end() :][:LONGEST_LINE].rstrip()])
             elif (
                 current
                 and line.strip()
@@ -141,7 +144,7 @@ def _packets(blocks: Iterable[bytes], style: _Style, *, live: bool) -> Iterator[
                 and len(current.lines) < MOST_LINES
                 and not _DUMP.match(line)
             ):
-                current.lines.append(line.rstrip())
+                current.lines.append(line[:LONGEST_LINE].rstrip())
         if live:
             if current and (len(current.lines) > 1 or not current.lines[0].endswith(b")")):
                 yield current

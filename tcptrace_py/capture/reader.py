@@ -14,7 +14,7 @@ from tcptrace_py.capture._scan import Rows, survey
 from tcptrace_py.capture.compression import Unpacked, compression_of
 from tcptrace_py.capture.damage import Damage, Stop
 from tcptrace_py.capture.frames import CaptureInfo, Frames
-from tcptrace_py.capture.source import CHUNK, Source, Window, open_source
+from tcptrace_py.capture.source import Source, Window, open_source
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +169,10 @@ def open_capture(
 
 
 def _open_bytes(source: Any, frames: Frames, reader: str) -> Reader:
-    raw = open_source(source)
+    try:
+        raw = open_source(source)
+    except UnreadableError as error:
+        raise error.about(str(source)) from None
     info = CaptureInfo(raw.name)
     try:
         window = _unpacked(Window(raw), info)
@@ -245,7 +248,7 @@ def _walk(window: Window, container: Container, frames: Frames) -> Iterator[Fram
     """Fill batches from a container until its end, or its damage."""
     rows, frame = container.rows, 1
     while True:
-        if not window.live and window.available < CHUNK // 2:
+        if not window.live and window.available < window.size // 2:
             window.fill(1)
         rows.n = 0
         stop, damage = Stop.FULL, None

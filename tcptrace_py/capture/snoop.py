@@ -30,12 +30,17 @@ class Snoop:
 
         head = window.peek(HEADER)
         if len(head) < HEADER:
-            raise UnreadableError(f"the snoop file header is cut short (wanted {HEADER} bytes, got {len(head)})")
+            message = f"the snoop file header is cut short (wanted {HEADER} bytes, got {len(head)})"
+            raise UnreadableError(message, "cut_header")
         header = FileHdr(head)
         if header.v != 2:  # noqa: PLR2004  version 1 was never documented
-            raise UnsupportedError(f"snoop version {header.v} is not read; convert: editcap -F pcap")
+            raise UnsupportedError(
+                f"snoop version {header.v} is not read; convert: editcap -F pcap", "unsupported_format"
+            )
         if header.linktype not in LINKTYPE:
-            raise UnsupportedError(f"snoop datalink {header.linktype} is not known; convert: editcap -F pcap")
+            raise UnsupportedError(
+                f"snoop datalink {header.linktype} is not known; convert: editcap -F pcap", "unsupported_link"
+            )
         window.use(window.start + HEADER)
         info.format = "snoop"
         self.rows = Rows(frames)

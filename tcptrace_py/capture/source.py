@@ -70,15 +70,15 @@ def open_source(source: Any) -> Source:
 
 def _open_path(path: str) -> io.RawIOBase:
     if Path(path).is_dir():
-        raise UnreadableError(f"{path}: is a directory; try: tcpflows batch {path}")
+        raise UnreadableError(f"is a directory; try: tcpflows batch {path}", "directory")
     try:
         return open(path, "rb", buffering=0)  # noqa: PTH123  the Source closes it
     except FileNotFoundError:
-        raise UnreadableError(f"{path}: no such file") from None
+        raise UnreadableError("no such file", "no_such_file") from None
     except PermissionError:
-        raise UnreadableError(f"{path}: permission denied") from None
+        raise UnreadableError("permission denied", "permission_denied") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise UnreadableError(f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+        raise UnreadableError(f"cannot be opened: {getattr(error, 'strerror', None) or error}", "cannot_open") from None
 
 
 def _mode_of(file: Any) -> int | None:
@@ -106,15 +106,15 @@ def _readinto_of(file: Any, *, live: bool) -> Any:
 class Window:
     """The bytes read and not used yet: ``buffer[start:end]``, which stand at `offset` of the stream."""
 
-    def __init__(self, stream: Stream, size: int = CHUNK) -> None:
-        self.buffer = bytearray(size)
+    def __init__(self, stream: Stream) -> None:
+        self.size = CHUNK
+        self.buffer = bytearray(CHUNK)
         self.start = 0
         self.end = 0
         self.offset = 0
         self.fault: Damage | None = None  # the stream broke after the bytes that are here
         self.live = stream.live
         self._stream = stream
-        self._size = size
         self._ended = False
 
     @property
@@ -139,7 +139,7 @@ class Window:
         """
         if self.start:
             self._carry()
-        while not self._ended and (self.available < wanted or (not self.live and self.end < self._size)):
+        while not self._ended and (self.available < wanted or (not self.live and self.end < self.size)):
             if self.end == len(self.buffer):
                 self.buffer = self.buffer + bytearray(len(self.buffer))  # not in place: a batch may still show it
             self._read()

@@ -103,6 +103,7 @@ def link_of(packets: Any, link_type: int | None, info: CaptureInfo) -> int:
 def dpkt_reader(window: Window, info: CaptureInfo) -> Any:
     """The reader that dpkt has for the container in the window."""
     import dpkt
+    import dpkt.snoop  # the only one that dpkt does not import itself
 
     kinds = {b"\x0a\x0d\x0d\x0a": ("pcapng", dpkt.pcapng.Reader), b"snoop\0\0\0": ("snoop", dpkt.snoop.Reader)}
     head = window.peek(8)
@@ -111,7 +112,7 @@ def dpkt_reader(window: Window, info: CaptureInfo) -> Any:
     try:
         return reader(_File(window))
     except (dpkt.Error, ValueError, KeyError, struct.error) as error:
-        raise UnreadableError(f"dpkt cannot read it: {error}") from None
+        raise UnreadableError(f"dpkt cannot read it: {error}", "dpkt_error") from None
 
 
 def _snoop_link(datalink: int) -> int:

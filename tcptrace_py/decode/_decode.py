@@ -17,7 +17,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 from tcptrace_py.decode import _batch, kinds
-from tcptrace_py.decode._batch import Batch
+from tcptrace_py.decode._batch import Batch  # noqa: TC001 - a C type here
 from tcptrace_py.vocabulary import Unused
 
 # What a stage answers: an `Unused` reason, or one of these.
@@ -74,6 +74,8 @@ TRUNCATED_OPTIONS = cython.declare(cython.uint, _batch.TRUNCATED_OPTIONS)
 
 M16 = cython.declare(cython.uint, 0xFFFF)
 M32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
+M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+ONE = cython.declare(cython.ulonglong, 1)
 MAPPED = cython.declare(cython.ulonglong, 0xFFFF00000000)  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2)
 ROOM = cython.declare(cython.int, 48)  # bits of `net` that may be in use when another VLAN id is to fit (nets.py)
 BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
@@ -102,7 +104,9 @@ def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cyth
 def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
     if not 0 <= at <= len(buffer) - 4:
         return 0
-    return (cython.cast(cython.uint, buffer[at]) << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
+    return (
+        (cython.cast(cython.uint, buffer[at]) << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
+    )
 
 
 @cython.cfunc
@@ -152,6 +156,25 @@ def summed(
         high += words[i] >> 32
         i += 1
     return low + high + more_low + more_high
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def halves(word: cython.ulonglong) -> cython.ulonglong:
+    return (word & M32) + (word >> 32)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def first_octets(n: cython.int) -> cython.ulonglong:
+    """A mask for those of a word's octets, less than eight, that come first in memory."""
+    if BIG_ENDIAN:
+        return M64 ^ (M64 >> (8 * n))
+    return (ONE << (8 * n)) - 1
 
 
 @cython.final
@@ -293,22 +316,22 @@ class Walk:
         link: cython.int = self.kind - LINK
         if at >= self.end:
             return TRUNCATED_HEADER
-        if link == 101 or link == 12 or link == 14:
+        if link in (101, 12, 14):
             return self._raw()
-        if link == 228 or link == 229:
+        if link in (228, 229):
             self.kind = IPV4 if link == 228 else IPV6
             return NEXT
         if link == 113:
             return self._typed(at + 16, be16(self.buffer, at + 14)) if at + 16 <= self.end else TRUNCATED_HEADER
         if link == 276:
             return self._typed(at + 20, be16(self.buffer, at)) if at + 20 <= self.end else TRUNCATED_HEADER
-        if link == 0 or link == 108:
+        if link in (0, 108):
             return self._null()
         return ELSEWHERE if self.peelable[self.kind] else UNSUPPORTED_LINK
 
     def _raw(self) -> cython.int:
         version: cython.int = self.buffer[self.at] >> 4
-        if version != 4 and version != 6:
+        if version not in (4, 6):
             return BAD_IP_HEADER
         self.kind = IPV4 if version == 4 else IPV6
         return NEXT
@@ -324,7 +347,7 @@ class Walk:
         self.at += 4
         if family == 2:
             self.kind = IPV4
-        elif family == 10 or family == 23 or family == 24 or family == 28 or family == 30:
+        elif family in (10, 23, 24, 28, 30):
             self.kind = IPV6  # Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin
         else:
             return NOT_IP
@@ -352,9 +375,9 @@ class Walk:
 
     def _ethertype(self) -> cython.int:
         kind: cython.int = self.kind
-        if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100 or kind == 0x9200 or kind == 0x9300:
+        if kind in (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300):
             return self._vlan()
-        if kind == 1 or kind == 4:  # cooked captures: 802.3 without and with LLC
+        if kind in (1, 4):  # cooked captures: 802.3 without and with LLC
             self.kind = LLC
             return NEXT
         return ELSEWHERE if self.peelable[kind] else NOT_IP
@@ -400,14 +423,14 @@ class Walk:
         protocol = IP_PROTOCOL + self.buffer[at + 9]
         if be16(self.buffer, at + 6) & 0x3FFF:
             self.kind = FRAGMENT_4
-            return ELSEWHERE if protocol == TCP or protocol == UDP or self.peelable[protocol] else NOT_TCP
+            return ELSEWHERE if protocol in (TCP, UDP) or self.peelable[protocol] else NOT_TCP
         self.kind, self.at = protocol, at + header
         return NEXT
 
     def _packet(self, at: cython.Py_ssize_t, ip_end: cython.Py_ssize_t, version: cython.uint) -> cython.void:
         """Take down where an IP packet starts and ends; a length of 0 is left to the frame."""
         self.ip_at = at
-        self.ip_end = ip_end if ip_end else self.wire_end
+        self.ip_end = ip_end or self.wire_end
         self.marks = (self.marks & ~(LENGTH_FROM_FRAME | MARK_IPV6)) | version | (0 if ip_end else LENGTH_FROM_FRAME)
 
     def _ipv6(self) -> cython.int:
@@ -439,11 +462,9 @@ class Walk:
         if self.marks & MARK_IPV6:
             if protocol == 44:
                 return self._fragment_header()
-            if protocol == 0 or protocol == 43 or protocol == 60 or protocol == 135 or protocol == 139:
+            if protocol in (0, 43, 60, 135, 139, 140):
                 return self._extension(protocol)
-            if protocol == 140:
-                return self._extension(protocol)
-        if protocol == 1 or protocol == 58:
+        if protocol in (1, 58):
             return self._icmp(protocol)
         return ELSEWHERE if self.peelable[self.kind] else NOT_TCP
 
@@ -468,12 +489,12 @@ class Walk:
         return NEXT
 
     def _final_destination(self, at: cython.Py_ssize_t, size: cython.int) -> cython.void:
-        """On its way through a source route a packet names the next stop; the peer is the last (RFC 8200 section 8.1)."""
+        """Within a source route the destination is the next stop; the peer is the last (RFC 8200 section 8.1)."""
         route: cython.int = self.buffer[at + 2]
         last: cython.Py_ssize_t
         if self.buffer[at + 3] == 0 or size < 24:
             return
-        if route == 0 or route == 2:
+        if route in (0, 2):
             last = at + 8 + (size - 8) // 16 * 16 - 16
         elif route == 4:  # RFC 8754: the list is in reverse
             last = at + 8
@@ -504,7 +525,7 @@ class Walk:
         kind = self.buffer[self.at]
         if protocol == 58:
             return ELSEWHERE if 1 <= kind <= 4 else NOT_TCP
-        return ELSEWHERE if kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12 else NOT_TCP
+        return ELSEWHERE if kind in (3, 4, 5, 11, 12) else NOT_TCP
 
     def _udp(self) -> cython.int:
         at: cython.Py_ssize_t = self.at
@@ -632,7 +653,9 @@ class Walk:
         batch.sack_n[row] = edges // 2
         return SACK
 
-    def _rare_option(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
+    def _rare_option(
+        self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int
+    ) -> cython.uint:
         kind: cython.int = self.buffer[at]
         cookie: cython.int
         if kind == 34 or (kind == 254 and size >= 4 and be16(self.buffer, at + 2) == 0xF989):
@@ -672,16 +695,15 @@ class Walk:
         return CHECKSUM_BAD
 
     def _sum(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
-        """Sum of the 16-bit words from `start`, folded; eight octets at a time where they lie whole in `words`."""
-        first: cython.Py_ssize_t = (start + 7) >> 3
+        """Sum of the 16-bit words from `start`; by eight octets, so at least eight there must be."""
+        first: cython.Py_ssize_t = start >> 3
         last: cython.Py_ssize_t = stop >> 3
-        total: cython.ulonglong
-        at: cython.Py_ssize_t
-        if first >= last:
-            first = last = 0
-            total = self._sum_octets(start, stop)
+        total: cython.ulonglong = summed(self.words, first + 1, last) + halves(
+            self.words[first] & ~first_octets(start & 7)
+        )
+        if last < len(self.words):
+            total += halves(self.words[last] & first_octets(stop & 7))
         else:
-            total = self._sum_octets(start, first << 3) + summed(self.words, first, last)
             total += self._sum_octets(last << 3, stop)
         total = folded(total)
         if (start & 1) == BIG_ENDIAN:  # RFC 1071 section 2 (B): swapping all octets swaps those of the sum
@@ -689,7 +711,7 @@ class Walk:
         return total
 
     def _sum_octets(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
-        """Sum of a few octets, each where it lies in a word of this machine."""
+        """Sum of the last octets of the buffer, each where it would lie in a word of this machine."""
         total: cython.ulonglong = 0
         at: cython.Py_ssize_t
         for at in range(start, stop):

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tcptrace_py.decode import _batch, quotes
 from tcptrace_py.decode._decode import OUTCOME_ELSEWHERE, OUTCOME_SEGMENT, Walk
 from tcptrace_py.decode.fragments import Joiner
-from tcptrace_py.decode.kinds import FRAGMENT_4, FRAGMENT_6, IP_PROTOCOL, IPV4, IPV6, LINK, PRINTED, SPACE, UDP_PORT, Next
+from tcptrace_py.decode.kinds import (
+    FRAGMENT_4,
+    FRAGMENT_6,
+    IP_PROTOCOL,
+    IPV4,
+    IPV6,
+    LINK,
+    PRINTED,
+    SPACE,
+    UDP_PORT,
+    Next,
+)
 from tcptrace_py.decode.nets import Nets
 from tcptrace_py.decode.rare import PEEL
 from tcptrace_py.vocabulary import Unused
@@ -21,6 +32,7 @@ from tcptrace_py.vocabulary import Unused
 if TYPE_CHECKING:
     from tcptrace_py.capture.frames import Frames
     from tcptrace_py.decode._batch import Batch
+    from tcptrace_py.decode.printed import PrintedDecoder
     from tcptrace_py.decode.quotes import QuotedError
 
 MAX_PEELED = 24  # headers of one frame that the compiled walk leaves to others, of whatever kind
@@ -71,13 +83,16 @@ class Decoder:
         digests: bool = False,
     ) -> None:
         self.quotes: list[QuotedError] = []
-        self._walk = Walk(PEELABLE, verify_checksums, max_vlans, max_extension_headers)
+        self._walk: Any = self._new_walk(PEELABLE, verify_checksums, max_vlans, max_extension_headers)
         self._max_tunnels = max_tunnels
         self._digests = digests
         self._nets = Nets()
         self._joiner = Joiner()
+        self._printed: PrintedDecoder | None = None
         self._frames: Frames
         self._pending: list[Place] = []  # of a frame with several segments, when the batch is full
+
+    _new_walk: ClassVar[Any] = Walk
 
     @property
     def unused(self) -> list[int]:
@@ -146,11 +161,11 @@ class Decoder:
         """Read on from `place`: an outcome, or the places that follow."""
         walk, row = self._walk, batch.n
         self._stand(place)
-        outcome = walk.follow(batch)
+        outcome: int = walk.follow(batch)
         if outcome == OUTCOME_ELSEWHERE:
             return self._peel(self._here(place.tunnels, place.peeled, place.whole), batch)
         if outcome == OUTCOME_SEGMENT and place.whole is not None and self._digests and walk.payload_at[row] >= 0:
-            batch.digest[row] = zlib.crc32(place.whole[walk.payload_at[row] : walk.ip_end])
+            batch.column("digest")[row] = zlib.crc32(place.whole[walk.payload_at[row] : walk.ip_end])
             walk.payload_at[row] = -1
         return outcome
 
@@ -173,7 +188,7 @@ class Decoder:
         if kind in (ICMP, ICMP_6):
             return self._quote(data, batch)
         if kind == PRINTED:
-            return Unused.unparsed_line
+            return self._read_print(data, batch)
         if kind not in PEEL:
             return Unused.unsupported_link
         try:
@@ -188,6 +203,18 @@ class Decoder:
         if place.peeled >= MAX_PEELED or (is_tunnel(parts[0]) and place.tunnels >= self._max_tunnels):
             return Unused.depth_limit
         return [self._inside(place, part) for part in parts]
+
+    def _read_print(self, data: bytes, batch: Batch) -> int:
+        from tcptrace_py.decode import printed, rows  # few captures are text, and the patterns take time
+
+        if self._printed is None:
+            self._printed = printed.PrintedDecoder()
+        packet = self._printed.decode(data.decode("utf-8", "replace"))
+        if isinstance(packet, Unused):
+            return packet
+        rows.append_printed(batch, self._frames, self._walk.index, packet, self._nets)
+        self._walk.part += 1
+        return OUTCOME_SEGMENT
 
     def _octets(self, place: Place) -> bytes:
         buffer = self._frames.buffer if place.whole is None else place.whole
@@ -218,7 +245,12 @@ class Decoder:
         kind = IPV4 if place.kind == FRAGMENT_4 else IPV6
         return [
             place._replace(
-                kind=kind, at=0, end=len(whole.octets), wire_end=whole.length, peeled=place.peeled + 1, whole=whole.octets
+                kind=kind,
+                at=0,
+                end=len(whole.octets),
+                wire_end=whole.length,
+                peeled=place.peeled + 1,
+                whole=whole.octets,
             )
         ]
 
@@ -234,10 +266,11 @@ class Decoder:
 
     def _digest(self, batch: Batch, first: int) -> None:
         buffer, payload_at = memoryview(self._frames.buffer), self._walk.payload_at
+        digest, payload = batch.column("digest"), batch.column("payload")
         for row in range(first, batch.n):
             at = payload_at[row]
             if at >= 0:
-                batch.digest[row] = zlib.crc32(buffer[at : at + batch.payload[row]])
+                digest[row] = zlib.crc32(buffer[at : at + int(payload[row])])
 
 
 def is_tunnel(part: Next) -> bool:

@@ -83,6 +83,7 @@ class Datagram:
 
     @property
     def held(self) -> int:
+        """Octets that its pieces take."""
         return sum(len(octets) + PIECE_COST for _, _, octets in self._pieces)
 
     def whole(self) -> bytes | None:
@@ -177,5 +178,9 @@ def _without_fragment_header(head: bytes, following: int) -> bytes:
     """IPv6 header and extension headers up to the fragment header, naming what follows that one instead."""
     names, kind, at = 6, head[6], 40
     while at < len(head):
-        names, kind, at = at, head[at], at + (4 * (head[at + 1] + 2) if kind == AUTHENTICATION else 8 * (head[at + 1] + 1))
+        names, kind, at = (
+            at,
+            head[at],
+            at + (4 * (head[at + 1] + 2) if kind == AUTHENTICATION else 8 * (head[at + 1] + 1)),
+        )
     return head[:names] + bytes([following]) + head[names + 1 :]

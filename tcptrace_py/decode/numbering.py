@@ -44,6 +44,7 @@ class Numbering:
 
     def __init__(self) -> None:
         self._chains: list[list[_Pair]] = [[] for _ in range(2 * CHAINS)]  # IPv4 and IPv6 have a table each
+        self._relative: bool | None = None  # what the last pair showed that left no doubt
         self._after_syn: dict[tuple[_End, _End], int] = {}
 
     def make_absolute(self, packet: Printed) -> None:
@@ -64,7 +65,7 @@ class Numbering:
         if peer in pair.base:
             pair.last[peer] = packet.ack
         if not packet.marks & b.NO_SEQ and me in pair.base:
-            pair.last[me] = (packet.seq + packet.payload) & M32
+            pair.last[me] = (packet.seq + packet.payload + (packet.flags & SYN > 0)) & M32
 
     def _remember_syn(self, way: tuple[_End, _End], seq: int) -> None:
         if len(self._after_syn) >= REMEMBERED_SYNS:
@@ -77,7 +78,7 @@ class Numbering:
         at = next((i for i, pair in enumerate(chain) if pair.ends == ends), None)
         if at is None:
             return None
-        if packet.flags & SYN or _starts_anew(chain[at], packet, peer):
+        if packet.flags & SYN or _starts_anew(packet, chain[at], me, peer):
             del chain[at:]
             return None
         return chain[at]
@@ -100,34 +101,43 @@ class Numbering:
         return pair
 
     def _shift(self, packet: Printed, pair: _Pair, me: _End, peer: _End) -> None:
-        if pair.relative is None and peer in pair.base:
-            as_relative, as_absolute = _distances(packet.ack, pair, peer)
-            if as_relative != as_absolute:
-                pair.relative = as_relative < as_absolute
+        if pair.relative is None:
+            self._decide(pair, *_distances(packet, pair, me, peer))
         if pair.relative:
             packet.ack = (packet.ack + pair.base.get(peer, 0)) & M32
             if not packet.marks & b.NO_SEQ:
                 packet.seq = (packet.seq + pair.base.get(me, 0)) & M32
 
+    def _decide(self, pair: _Pair, as_relative: int, as_absolute: int) -> None:
+        """What is nearer; but where small bases make that doubtful, as the pair before: -S is said for a whole text."""
+        if abs(as_relative - as_absolute) > NEAR:
+            pair.relative = self._relative = as_relative < as_absolute
+        elif self._relative is not None:
+            pair.relative = self._relative
+        elif as_relative != as_absolute:
+            pair.relative = as_relative < as_absolute
 
-def _distances(number: int, pair: _Pair, end: _End) -> tuple[int, int]:
-    """How far a printed number is from the last one of `end`, if it is relative and if it is not."""
+
+def _distances(packet: Printed, pair: _Pair, me: _End, peer: _End) -> tuple[int, int]:
+    """How far the printed numbers are from those before, if they are relative and if they are not."""
+    numbers = [(packet.ack, peer)] if packet.marks & b.NO_SEQ else [(packet.ack, peer), (packet.seq, me)]
+    known = [(number, pair.base[end], pair.last[end]) for number, end in numbers if end in pair.base]
     return (
-        _apart(number + pair.base[end], pair.last[end]),
-        _apart(number, pair.last[end]),
+        sum(_apart(number + base, last) for number, base, last in known),
+        sum(_apart(number, last) for number, _base, last in known),
     )
 
 
-def _apart(a: int, b_: int) -> int:
-    ahead = (a - b_) & M32
+def _apart(one: int, other: int) -> int:
+    ahead = (one - other) & M32
     return min(ahead, M32 + 1 - ahead)
 
 
-def _starts_anew(pair: _Pair, packet: Printed, peer: _End) -> bool:
-    """Whether a text of relative numbers has an absolute one here: another run of tcpdump, or lines left out."""
-    if not pair.relative or peer not in pair.base:
+def _starts_anew(packet: Printed, pair: _Pair, me: _End, peer: _End) -> bool:
+    """Whether a text of relative numbers has absolute ones here: another run of tcpdump, or lines left out."""
+    if not pair.relative:
         return False
-    as_relative, as_absolute = _distances(packet.ack, pair, peer)
+    as_relative, as_absolute = _distances(packet, pair, me, peer)
     return as_absolute < NEAR and as_relative > FAR
 
 

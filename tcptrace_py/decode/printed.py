@@ -59,7 +59,8 @@ class Printed:
     vlans: tuple[int, ...] = ()
 
 
-_PAIR = re.compile(r"(?P<src>[^\s,]+) > (?P<dst>[^\s,]+): ")
+# Each pattern is bounded, or begins where a word begins: a hostile line costs no more than its length
+_PAIR = re.compile(r"(?<![^\s,])(?P<src>[^\s,]+) > (?P<dst>[^\s,]+): ")
 # and then what only TCP says: today's format, or the old one
 _OLD_BEGIN = (
     r"(?:[SFPRWEU.]{1,8}(?: |, cksum )(?:\[[^\]]*\] |0x[^,]*, )?(?:\d+:\d+|ack \d+|win \d+)|ack \d+|\d+:\d+\(\d+\))"
@@ -85,12 +86,12 @@ _OLD = re.compile(
     r"(?: <(?P<options>[^>]*)>?)?"
 )
 _IP4 = re.compile(
-    r"\(tos (?P<tos>0x[0-9a-f]+),[^()]*?\bttl +(?P<ttl>\d+), id (?P<id>\d+),"
-    r".*?proto:? \w+ \(\d+\), length:? (?P<length>\d+)"
+    r"\(tos (?P<tos>0x[0-9a-f]+),.{0,80}?\bttl +(?P<ttl>\d+), id (?P<id>\d+),"
+    r".{0,80}?proto:? \w+ \(\d+\), length:? (?P<length>\d+)"
 )
 _IP6 = re.compile(
     r"\((?:class (?P<tos>0x[0-9a-f]+), )?(?:flowlabel 0x[0-9a-f]+, )?hlim (?P<ttl>\d+), "
-    r".*?payload length: (?P<length>\d+)\)"
+    r".{0,80}?payload length: (?P<length>\d+)\)"
 )
 _OLD_IP = re.compile(r"[( ]ttl +(?P<ttl>\d+), id +(?P<id>\d+)")
 _OLD_TOS = re.compile(r"\[?tos (0x[0-9a-f]+)")
@@ -103,7 +104,7 @@ _TCP_CUT = re.compile(r"\[\|(?:tcp|ip6?)\]")
 _BAD_IP = re.compile(r"\bIP6? (?:bad-|version error)")
 _BAD_TCP = re.compile(r"\[bad hdr length")
 _OTHER_IP = re.compile(r"\bIP6? |ethertype IPv[46]|proto [A-Z]|next-header |: (?:UDP|ICMP)")
-_QUIET = re.compile(r"\S+ > \S+:  ?tcp \d")  # option -q: neither flags nor numbers
+_QUIET = re.compile(_PAIR.pattern + r" ?tcp \d")  # option -q: neither flags nor numbers
 
 
 class PrintedDecoder:
@@ -202,8 +203,8 @@ def _pseudo_sum(packet: Printed, tcp_length: int) -> int:
 
 def _read_numbers(packet: Printed, fields: re.Match[str], *, old: bool) -> None:
     """Flags, numbers, window, length; a mark for each that was not printed."""
-    for letter in fields["flags"] or "":
-        packet.flags |= FLAGS.get(letter, 0)
+    letters = fields["flags"] or ""
+    packet.flags = sum(FLAGS.get(letter, 0) for letter in set(letters)) if letters != "none" else 0
     if old:  # there "." means that no other flag is set, and ACK shows by its number alone
         packet.flags = packet.flags & ~ACK | (ACK if fields["ack"] else 0)
     if fields["seq"]:

@@ -50,8 +50,8 @@ def ppp(data: bytes) -> Peeled:
     if data[0] in (0x0F, 0x8F):
         return Next(CISCO_HDLC, 0)
     at = 2 if data[:2] == b"\xff\x03" else 0
-    size = 1 if data[at] & 1 else 2
-    protocol, at = int.from_bytes(data[at : at + size], "big"), at + size
+    short = data[at] & 1
+    protocol, at = data[at] if short else unpack_from(">H", data, at)[0], at + 2 - short
     if protocol in PPP_KINDS:
         return Next(PPP_KINDS[protocol], at)
     if protocol == PPP_BRIDGING:  # RFC 3518: flags, MAC type
@@ -142,6 +142,8 @@ def ip_over_infiniband(data: bytes) -> Peeled:
 
 # What stands between Ethernet and its payload
 
+BRIDGED_TYPES = (IPV4, IPV6, 0x0806, MPLS, 0x8864, *VLANS)
+
 
 def ethertype_at(at: int) -> Peel:
     """A tag without meaning for us, its last two octets the ethertype at `at`."""
@@ -186,7 +188,9 @@ def mpls(data: bytes) -> Peeled:
         return Next(RAW_IP, at + 4)
     if version == 1:  # RFC 4385: an associated channel, no payload
         return Unused.not_ip
-    return Next(ETHERNET, at + 8 if version == 0 else at + 4)
+    # Ethernet, behind a control word or not: both may begin with four zero bits, so the ethertype decides
+    has_control_word = version == 0 and unpack_from(">H", data, at + 16)[0] not in BRIDGED_TYPES
+    return Next(ETHERNET, at + 8 if has_control_word else at + 4)
 
 
 def backbone(data: bytes) -> Peeled:

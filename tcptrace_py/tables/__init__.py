@@ -1,1 +1,1 @@
-"""The five tables: their columns, how they are filled, and how they are written to files."""
+"""The five tables: declared, filled from what the tracker says, and written."""

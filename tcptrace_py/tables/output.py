@@ -30,22 +30,34 @@ class Sink:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.file, self.name = file, name
         self.written = 0
+        self.discarded = False
 
     def write(self, data: bytes | memoryview) -> int:
         """Write all of `data`."""
-        with failures_named(self.name, self.written):
-            self.file.write(data)
-        self.written += len(data)
+        if not self.discarded:
+            with failures_named(self.name, self.written):
+                self.file.write(data)
+            self.written += len(data)
         return len(data)
 
     def flush(self) -> None:
         """Hand what is buffered to the system, where a full disk shows."""
-        with failures_named(self.name, self.written):
-            self.file.flush()
+        if not self.discarded:
+            with failures_named(self.name, self.written):
+                self.file.flush()
 
     def tell(self) -> int:
         """How many bytes were written."""
         return self.written
+
+
+@contextlib.contextmanager
+def _discarding(sink: Sink) -> Iterator[Sink]:
+    """After a failure nothing more is written: a half-done Parquet writer still tries when it is thrown away."""
+    try:
+        yield sink
+    finally:
+        sink.discarded = True
 
 
 @contextlib.contextmanager
@@ -64,9 +76,9 @@ def failures_named(name: str, written: int = 0) -> Iterator[None]:
 def standard_output() -> Iterator[Sink]:
     """The bytes of standard output."""
     sys.stdout.flush()
-    sink = Sink(sys.stdout.buffer, "to standard output")
-    yield sink
-    sink.flush()
+    with _discarding(Sink(sys.stdout.buffer, "to standard output")) as sink:
+        yield sink
+        sink.flush()
 
 
 @contextlib.contextmanager
@@ -80,19 +92,19 @@ def whole_file(path: Path) -> Iterator[Sink]:
     if _is_special(target):
         with failures_named(str(path)):
             device = target.open("wb", buffering=0)
-        with device:
-            yield Sink(device, str(path))
+        with device, _discarding(Sink(device, str(path))) as sink:
+            yield sink
         return
     temporary = target.parent / f".tcpflows-{os.getpid()}-{abs(hash(target.name)):x}.tmp"
     with failures_named(str(path)):
         file = temporary.open("xb")
     try:
-        sink = Sink(file, str(path))
-        yield sink
-        sink.flush()
-        with failures_named(str(path), sink.written):
-            os.fsync(file.fileno())
-            temporary.replace(target)
+        with _discarding(Sink(file, str(path))) as sink:
+            yield sink
+            sink.flush()
+            with failures_named(str(path), sink.written):
+                os.fsync(file.fileno())
+                temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):  # close() flushes again what a full disk has refused
             file.close()

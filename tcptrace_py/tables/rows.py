@@ -45,8 +45,8 @@ def csv_cell(text: str, *, raw: bool = False) -> str:
     if not raw:
         text = ("'" if text.startswith(FORMULA) else "") + safe_text(text)
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([text])
-    return line.getvalue() if text else text  # the writer quotes an empty cell that is alone in its row
+    csv.writer(line, lineterminator="\r\n").writerow([text])  # both characters in it are quoted then
+    return line.getvalue().removesuffix("\r\n") if text else text  # an empty cell alone in its row would be quoted
 
 
 def json_text(text: str) -> str:

@@ -150,7 +150,7 @@ TIMELINE = (
         "marks",
         "labels",
         "",
-        "What capture and decoder say about the frame: no_time, after_gap, checksum_bad, cut, ...",
+        "What capture and decoder say about the frame: no_time, after_gap, checksum_bad, cut and so on",
     ),
 )
 
@@ -338,7 +338,7 @@ EVENTS = (
 CAPTURES = (
     _c("path", "text", "", "File, as it was named to the program"),
     _c("sha256", "text?", "", "Digest of the file; null unless asked for"),
-    _c("format", "text", "", "Container: pcap, pcapng, snoop, printed text, ..."),
+    _c("format", "text", "", "Container: pcap, pcapng, snoop, printed text and others"),
     _c("compression", "text", "", "Compression, outermost first; empty for none"),
     _c("link_types", "labels", "", "Link types that occur"),
     _c("status", "label:status", "", "ok; partial: damaged, and everything before the damage is kept; or nothing read"),

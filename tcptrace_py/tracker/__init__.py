@@ -1,5 +1,6 @@
 """The TCP rules: lives of a pair, states, sequence space, resets, windows, RTT."""
 
+from tcptrace_py.tracker._lives import closed_first, handshake_shape, teardown_shape
 from tcptrace_py.tracker._track import Tracker, compiled
 
-__all__ = ["Tracker", "compiled"]
+__all__ = ["Tracker", "closed_first", "compiled", "handshake_shape", "teardown_shape"]

@@ -87,6 +87,7 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     conn.rst_signs = signs_of_forgery(seg, me)
     if conn.rst_signs >= 2:
         seg.bits |= RST_FORGED
+    conn.rst_bits = seg.bits
     log.settle(me, seg, conn)
     log.settle(peer, seg, conn)
     conn.steady = False
@@ -124,7 +125,7 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         seg.bits |= RST_ABORT
     if me.fin_end >= 0 and peer.last_payload_row >= 0 and seg.s == peer.last_payload_ack:
         if not closed:
-            log.amend(peer.last_payload_row, TD_DATA_AFTER_CLOSE, 0, conn)
+            log.amend(peer.last_payload_row, TD_DATA_AFTER_CLOSE, 0, conn, seg)
             me.after_fin_octets = 0
             peer.last_payload_row = -1
     if closed and peer.state == TIME_WAIT:
@@ -175,7 +176,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             revoke(seg, conn, me, SENT_RST, log)
             conn.rst_signs += 1
             if conn.rst_signs >= 2:
-                log.amend(conn.rst_row, RST_FORGED, 0, conn)
+                log.amend(conn.rst_row, RST_FORGED, 0, conn, seg)
         return
     if not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK or conn.rst_row == conn.last_row:
         if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
@@ -183,7 +184,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             seg.find(CHALLENGE_ACK, conn.rst_frame)
             return
     if sent_after(seg, conn, me, peer):
-        log.amend(conn.rst_row, RST_IGNORED, RST_ABORT | RST_AFTER_FIN | HS_REFUSED, conn)
+        log.amend(conn.rst_row, RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
         if conn.rst_accepted:
             revoke(seg, conn, me, GOT_RST, log)
             conn.refused = False

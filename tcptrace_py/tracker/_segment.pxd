@@ -24,4 +24,4 @@ cdef class Journal:
     cdef void sent(self, Endpoint end, int given, Segment seg, Connection conn)
     cdef void now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn)
     cdef void settle(self, Endpoint end, Segment seg, Connection conn)
-    cdef void amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn)
+    cdef void amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn, Segment seg)

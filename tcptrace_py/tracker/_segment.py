@@ -59,8 +59,8 @@ class Journal:
     ----------
     states : list of [conn_id, side, first row, row after the last, state]
         In those rows of that connection the endpoint's estimated state was wrong; this is the right one.
-    labels : list of (row, bits to add, bits to drop)
-        The same for anomalies.
+    labels : list of (row, bits to add, bits to drop, conn_id, frame, time, evidence)
+        The same for anomalies; frame and time of that row where the connection still knows them.
     events : list of (conn_id, row, frame, time, code, evidence)
         Findings, when they are kept.
     """
@@ -133,7 +133,10 @@ class Journal:
         end.state = state
 
     @cython.cfunc
-    def amend(self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection) -> cython.void:
-        """Later evidence changes the anomalies of an earlier row."""
-        self.labels.append((row, add, drop))
-        conn.found |= add
+    def amend(
+        self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
+    ) -> cython.void:
+        """Later evidence, the segment in hand, changes the anomalies of an earlier row of the connection."""
+        frame, time = (conn.rst_frame, conn.rst_time) if row == conn.rst_row else (None, None)
+        self.labels.append((row, add, drop, conn.conn_id, frame, time, seg.frame))
+        conn.found = (conn.found & ~drop) | add

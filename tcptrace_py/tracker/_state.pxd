@@ -52,12 +52,12 @@ cdef class Connection:
     cdef public unsigned char client_side, roles_from, split
     cdef public Endpoint client, server
     cdef public Connection older
-    cdef public unsigned long long found, found_conn
+    cdef public unsigned long long found, found_conn, rst_bits
     # handshake and teardown
-    cdef public long long syn_time, syn_ack_time, hs_ack_time, fin_2_time, last_ack_time, closed_time, reset_time
+    cdef public long long syn_time, syn_ack_time, hs_ack_time, fin_2_time, last_ack_time, closed_time, queued_time, reset_time
     cdef public long long syns, syn_acks, bad_ack, retry_of, reuse_gap
     cdef public unsigned int steps_seen, steps_checked, steps_failed
-    cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady
+    cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed
     # the last RST whose fate is open
     cdef public long long rst_row, rst_frame, rst_time, rst_top
     cdef public unsigned char rst_side, reset_by
@@ -65,3 +65,4 @@ cdef class Connection:
     cdef public unsigned int rst_tsval
     cdef public bint rst_accepted, reset_after_close
     cdef public list changes  # state changes, where the states table is asked for
+    cdef public object pair  # addresses, ports and network, where its row is asked for

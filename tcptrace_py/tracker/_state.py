@@ -191,15 +191,15 @@ class Connection:
         self.server = Endpoint(1, UNKNOWN)
         self.older = None
         self.first_frame = self.start = self.end = self.last_row = self.rows = 0
-        self.found = self.found_conn = 0
+        self.found = self.found_conn = self.rst_bits = 0
         self.syn_time = self.syn_ack_time = self.hs_ack_time = self.closed_time = -1
-        self.fin_2_time = self.last_ack_time = self.reset_time = -1
+        self.fin_2_time = self.last_ack_time = self.reset_time = self.queued_time = -1
         self.syns = self.syn_acks = 0
         self.steps_checked = self.steps_failed = self.steps_seen = 0
-        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = False
+        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = self.ended = self.timed = False
         self.bad_ack = self.retry_of = self.reuse_gap = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2
         self.rst_signs = self.rst_tsval = 0
         self.rst_accepted = self.reset_after_close = False
-        self.changes = None
+        self.changes = self.pair = None

@@ -22,15 +22,14 @@ cdef class Tracker:
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
     cdef Rings rings
-    cdef long long sweep_at
-    cdef unsigned long long[::1] copy_key
-    cdef long long[::1] copy_time
-    cdef long long[::1] copy_frame
+    cdef object closed
+    cdef long long[::1] recent  # places of 4 words: identity, time, frame, unused
 
     cdef void segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef void read(self, Batch b, Py_ssize_t i)
     cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef Connection open(self, Connection older, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
+    cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef void place(self, Connection conn, Endpoint me, Endpoint peer)
     cdef bint is_copy(self, Connection conn, Endpoint me)
     cdef void apply(self, Connection conn, Endpoint me, Endpoint peer)
@@ -42,6 +41,5 @@ cdef class Tracker:
     cdef void end(self, Connection conn)
     cdef void leave(self, Py_ssize_t slot, Connection conn)
     cdef bint same_again(self, Connection conn, unsigned char side)
-    cdef void sweep(self)
 
 cdef int ones(unsigned long long word) noexcept nogil

@@ -7,6 +7,7 @@ What the rules are is in `_lives` (which connection), `_sequence` (octets, ackno
 
 from __future__ import annotations
 
+import collections
 import heapq
 
 import numpy as np
@@ -137,7 +138,7 @@ class Tracker:
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.clock = NEVER
         self.row = self.next_id = self.live = self.evicted = 0
-        self.sweep_at = 4096
+        self.closed = collections.deque()
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
             setattr(self, name, memoryview(np.zeros(rows, np.int64)))
         self.anomalies = memoryview(np.zeros(rows, np.uint64))
@@ -149,9 +150,7 @@ class Tracker:
         self.found_connections = memoryview(np.zeros(128, np.int64))
         self.handshakes = memoryview(np.zeros(16, np.int64))
         self.teardowns = memoryview(np.zeros(16, np.int64))
-        self.copy_key = memoryview(np.zeros(COPY_PLACES, np.uint64))
-        self.copy_time = memoryview(np.full(COPY_PLACES, NEVER, np.int64))
-        self.copy_frame = memoryview(np.zeros(COPY_PLACES, np.int64))
+        self.recent = memoryview(np.full(4 * COPY_PLACES, NEVER, np.int64))
 
     def track(
         self,
@@ -169,9 +168,23 @@ class Tracker:
             self.segment(batch, i, slots[i], sides[i])
 
     def let_go(self):
-        """Between batches: let finished connections leave memory once enough have gathered."""
-        if self.live >= self.sweep_at or self.live > self.max_open:
-            self.sweep()
+        """Between batches: connections closed for 2MSL leave memory; beyond the bound others as well."""
+        now: cython.longlong = max(self.clock, 0)
+        conn: Connection
+        while self.closed:
+            conn = self.closed[0]
+            if conn.queued_time + self.linger >= now:
+                break
+            self.closed.popleft()
+            if conn.closed_time < 0 or conn.ended:
+                conn.queued_time = -1
+            elif conn.closed_time > conn.queued_time:  # TIME-WAIT began again
+                conn.queued_time = conn.closed_time
+                self.closed.append(conn)
+            elif self.by_slot[conn.slot] is conn:
+                self.leave(conn.slot, conn)
+        if self.live > self.max_open:
+            self.evict(self.live - self.max_open * 3 // 4)
 
     def icmp_error(self, slot: cython.Py_ssize_t):
         """An ICMP error quotes a segment of the pair in `slot`: the conn_id that it concerns, or -1."""
@@ -188,7 +201,9 @@ class Tracker:
         seg: Segment = self.seg
         self.read(b, i)
         conn: Connection = self.by_slot[slot]
-        if conn is None or seg.flags & SYN or conn.older is not None or conn.closed_time >= 0 or self.idle > 0:
+        if conn is None:
+            conn = self.open(b, i, slot, side)
+        elif seg.flags & SYN or conn.older is not None or conn.closed_time >= 0 or self.idle > 0:
             conn = self.life(conn, b, i, slot, side)
         me: Endpoint = conn.client
         peer: Endpoint = conn.server
@@ -298,20 +313,21 @@ class Tracker:
         if seg.has_ts:
             key = ((key ^ (key >> 31)) * GOLDEN + seg.tsval) & M64
         key ^= key >> 32
-        at: cython.ulonglong = key & (COPY_PLACES - 1)
-        age: cython.longlong = seg.time - self.copy_time[at]
-        found: cython.bint = False
-        if self.copy_key[at] == key and 0 <= age <= COPY_WITHIN and seg.timed:
-            if seg.ip_id != 0:
-                found = True
-            elif seg.span > 0:
-                found = seg.has_ts or age <= COPY_CLOSE
-        if found:
-            seg.find(DUPLICATE_PACKET, self.copy_frame[at])
-            return True
-        self.copy_key[at] = key
-        self.copy_time[at] = seg.time
-        self.copy_frame[at] = seg.frame
+        at: cython.Py_ssize_t = 4 * (key & (COPY_PLACES - 1))
+        name: cython.longlong = cython.cast(cython.longlong, key >> 1)
+        ahead: cython.int = (seg.ip_id - me.last_id) & 0xFFFF
+        # An IP ID above all of its sender's before is no copy: most segments end here, without a look at old ones
+        fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
+        if not fresh and self.recent[at] == name and seg.timed:
+            age: cython.longlong = seg.time - self.recent[at + 1]
+            if 0 <= age <= COPY_WITHIN and (
+                seg.ip_id != 0 or (seg.span > 0 and (seg.has_ts or age <= COPY_CLOSE))
+            ):
+                seg.find(DUPLICATE_PACKET, self.recent[at + 2])
+                return True
+        self.recent[at] = name
+        self.recent[at + 1] = seg.time
+        self.recent[at + 2] = seg.frame
         return False
 
     @cython.cfunc
@@ -363,6 +379,9 @@ class Tracker:
             conn.closed_time = -1
         elif conn.closed_time < 0 or self.seg.flags & FIN:
             conn.closed_time = max(self.clock, 0)
+            if conn.queued_time < 0:
+                conn.queued_time = conn.closed_time
+                self.closed.append(conn)
 
     @cython.cfunc
     def count(self, conn: Connection, me: Endpoint) -> cython.void:
@@ -431,15 +450,13 @@ class Tracker:
     ) -> Connection:
         """The connection of this pair that the segment belongs to; a new one if it opens one."""
         seg: Segment = self.seg
-        if conn is None:
-            return self.open(None, b, i, slot, side)
         now: cython.longlong = max(self.clock, 0)
         if conn.closed_time >= 0 and now - conn.closed_time > self.linger:
             self.end(conn)
-            return self.open(None, b, i, slot, side)
+            return self.open(b, i, slot, side)
         if self.idle > 0 and now - conn.end > self.idle:
             self.end(conn)
-            return self.open(None, b, i, slot, side)
+            return self.open(b, i, slot, side)
         me: Endpoint = conn.client if side == conn.client_side else conn.server
         peer: Endpoint = conn.server if side == conn.client_side else conn.client
         if conn.older is not None:
@@ -450,7 +467,7 @@ class Tracker:
                 return conn.older
         if seg.flags & (SYN | ACK | RST) == SYN and not seg.marks & CHECKSUM_BAD and opens_anew(seg, conn, me, peer):
             if not self.same_again(conn, side):
-                return self.open(conn, b, i, slot, side)
+                return self.succeed(conn, self.open(b, i, slot, side), side)
         return conn
 
     @cython.cfunc
@@ -463,9 +480,7 @@ class Tracker:
         return 0 <= seg.time - conn.syn_time <= COPY_WITHIN and (seg.ip_id != 0 or seg.has_ts)
 
     @cython.cfunc
-    def open(
-        self, older: Connection, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar
-    ) -> Connection:
+    def open(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> Connection:
         """A new connection, its roles inferred: SYN, SYN-ACK, port, first sender, in that order."""
         seg: Segment = self.seg
         roles: cython.uchar
@@ -486,19 +501,24 @@ class Tracker:
         self.live += 1
         conn.roles_from = roles
         conn.first_frame = seg.frame
+        conn.timed = seg.timed
         conn.start = conn.end = seg.time
         conn.synack_first = roles == FROM_SYN_ACK
         if self.log.keep_changes:
             conn.changes = []
         if roles == FROM_SYN:
             conn.client.syn_id = seg.ip_id
-        if older is not None:
-            reuse(seg, conn, older, side)
-            if older.older is not None:
-                self.end(older.older)
-                older.older = None
-            conn.older = older
         self.by_slot[slot] = conn
+        return conn
+
+    @cython.cfunc
+    def succeed(self, older: Connection, conn: Connection, side: cython.uchar) -> Connection:
+        """The pair's earlier life stays for its stragglers; the one before that leaves."""
+        reuse(self.seg, conn, older, side)
+        if older.older is not None:
+            self.end(older.older)
+            older.older = None
+        conn.older = older
         return conn
 
     # -- the end of connections ----------------------------------------------------------------------------------
@@ -510,6 +530,7 @@ class Tracker:
             self.end(conn.older)
             conn.older = None
         self.live -= 1
+        conn.ended = True
         conclude(conn, self.log)
         self.handshakes[handshake_shape(conn)] += 1
         self.teardowns[teardown_shape(conn)] += 1
@@ -531,12 +552,14 @@ class Tracker:
         score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
         score += ones(conn.found_conn & CONN_NOTES)
         if score > 0 and (len(self.worst) < WORST or score > self.worst[0][0]):
+            conn.pair = self.flows.sides(conn.slot)
             entry = (score, -conn.conn_id, conn)
             if len(self.worst) < WORST:
                 heapq.heappush(self.worst, entry)
             else:
                 heapq.heapreplace(self.worst, entry)
         if self.finished is not None:
+            conn.pair = self.flows.sides(conn.slot)
             self.finished.append(conn)
 
     @cython.cfunc
@@ -550,20 +573,6 @@ class Tracker:
         for slot, conn in enumerate(self.by_slot):
             if conn is not None:
                 self.leave(slot, conn)
-
-    @cython.cfunc
-    def sweep(self) -> cython.void:
-        """Let go of what has been closed for 2MSL; beyond the bound, of half-open and idle connections as well."""
-        slot: cython.Py_ssize_t
-        conn: Connection
-        now: cython.longlong = max(self.clock, 0)
-        for slot in range(len(self.by_slot)):
-            conn = self.by_slot[slot]
-            if conn is not None and conn.closed_time >= 0 and now - conn.closed_time > self.linger:
-                self.leave(slot, conn)
-        if self.live > self.max_open:
-            self.evict(self.live - self.max_open * 3 // 4)
-        self.sweep_at = max(2 * self.live, 4096)
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""

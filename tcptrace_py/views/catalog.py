@@ -58,6 +58,7 @@ SECTIONS = {
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
 }
+FACTS = ("severity", "source", "one direction", "type", "unit", "values", "tshark", "Zeek", "tcptrace")
 
 
 def entries() -> Iterator[Entry]:
@@ -153,12 +154,12 @@ def as_markdown(chosen: list[Entry]) -> str:
 
 
 def _markdown_table(rows: list[Entry]) -> Iterator[str]:
-    facts = list(dict.fromkeys(name for entry in rows for name in entry.facts))
-    head = ["name", *facts, "meaning"]
+    facts = [name for name in FACTS if any(name in entry.facts for entry in rows)]
+    head = ["name", "meaning", *facts]
     yield _row(head)
     yield _row(["---"] * len(head))
     for entry in rows:
-        yield _row([f"`{entry.name}`", *(entry.facts.get(name, "") for name in facts), entry.meaning])
+        yield _row([f"`{entry.name}`", entry.meaning, *(entry.facts.get(name, "") for name in facts)])
 
 
 def _row(cells: list[str]) -> str:

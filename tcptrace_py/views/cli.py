@@ -269,8 +269,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _terminate)
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name) or Path(os.devnull).open("w")  # closed by the caller: >&-
+    for name in ("stdout", "stderr"):  # either may have been closed by the caller (>&-)
+        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
         stream.reconfigure(errors="backslashreplace")  # a name from a stranger never stops the output
         setattr(sys, name, stream)
     app(prog_name="tcpflows")

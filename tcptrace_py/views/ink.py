@@ -14,7 +14,7 @@ from tcptrace_py.tables.safe_text import safe_text
 from tcptrace_py.vocabulary import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 
 class Style(NamedTuple):
@@ -78,11 +78,6 @@ def marked_up(parts: Line) -> str:
         else html.escape(safe_text(part.text))
         for part in parts
     )
-
-
-def page(lines: Iterable[Line]) -> str:
-    """Lines as one block of HTML."""
-    return '<pre style="line-height:1.25">' + "\n".join(marked_up(parts) for parts in lines) + "</pre>"
 
 
 def ink_for(stream: TextIO) -> Callable[[Line], str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.views.ink import Line, Part, line, plain
 from tcptrace_py.views.terminal import severity_of
-from tcptrace_py.views.wording import amount, count, duration, endpoint, instant
+from tcptrace_py.views.wording import amount, count, duration, endpoint, instant, shortened
 from tcptrace_py.vocabulary import BY_NAME, Severity
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _fold(rows: Sequence[Row]) -> Fold:
 
 def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
     """The ladder as lines for a terminal of at least 80 columns."""
-    yield from _heading(ladder)
+    yield from _heading(ladder, width)
     yield []
     rungs = [rung for rung in ladder.rungs if isinstance(rung, Rung)]
     exact = any(rung.since_ns is not None and rung.since_ns % 1000 for rung in rungs)
@@ -205,7 +205,7 @@ def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Itera
         yield from ([Part(" " * notes_at), *note] for note in notes)
 
 
-def _heading(ladder: Ladder) -> Iterator[Line]:
+def _heading(ladder: Ladder, width: int) -> Iterator[Line]:
     record = ladder.record
     client = endpoint(record["client_ip"], record["client_port"])
     server = endpoint(record["server_ip"], record["server_port"])
@@ -219,7 +219,8 @@ def _heading(ladder: Ladder) -> Iterator[Line]:
     about = list(record.get("findings") or ())
     on_segments = {name for rung in ladder.rungs for name in _names(rung)}
     for name in (name for name in about if name not in on_segments):
-        yield line(Part(f"{name}: {BY_NAME[name].condition if name in BY_NAME else ''}", severity_of(name)))
+        text = f"{name}: {BY_NAME[name].condition}" if name in BY_NAME else name
+        yield line(Part(shortened(text, width), severity_of(name)))
 
 
 def _names(rung: Rung | Fold) -> list[str]:

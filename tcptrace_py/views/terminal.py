@@ -113,15 +113,18 @@ def connection_lines(records: list[dict[str, Any]], width: int) -> Iterator[Line
     """Connections one a line where both halves fit beside each other, else one on two lines."""
     ids = max(len(str(record["conn_id"])) for record in records)
     left = [_who(record, ids) for record in records]
-    right = [_what(record) for record in records]
-    column = max(map(width_of, left))
-    wide = column + 2 + max(map(width_of, right)) <= width
-    for who, what in zip(left, right, strict=True):
-        if wide:
-            yield [*who, Part(" " * (column + 2 - width_of(who))), *what]
-        else:
-            yield who
-            yield [Part(" " * (len(INDENT) + ids + 2)), *what]
+    right = [[*_what(record), *_findings(record)] for record in records]
+    column = max(map(width_of, left)) + 2
+    if column + max(map(width_of, right)) <= width:
+        for who, what in zip(left, right, strict=True):
+            yield [*who, Part(" " * (column - width_of(who))), *what]
+        return
+    margin = len(INDENT) + ids + 2
+    for who, record in zip(left, records, strict=True):
+        two = who, [Part(" " * margin), *_what(record)]
+        roomy = min(two, key=width_of)
+        roomy += _findings(record, width - width_of(roomy))
+        yield from two
 
 
 def _who(record: Record, ids: int) -> Line:
@@ -136,18 +139,30 @@ def _what(record: Record) -> Line:
     facts = [
         f"{record['handshake']}, {record['teardown']}",
         f"{record['client_state']}/{record['server_state']}",
-        f"{_octets(record, 'c2s')}> {_octets(record, 's2c')}<",
+        f"{_octets(record, 'c2s')} > < {_octets(record, 's2c')}",
         *([f"RTT {duration(rtt)}"] if rtt is not None else []),
     ]
-    parts = line("  ".join(facts))
-    for i, name in enumerate(record.get("findings") or ()):
-        parts += [Part(", " if i else "  "), Part(name, severity_of(name))]
+    return line("  ".join(facts))
+
+
+def _findings(record: Record, room: int = 1000) -> Line:
+    """The names of findings that fit, and how many do not."""
+    names = list(record.get("findings") or ())
+    parts: Line = []
+    for i, name in enumerate(names):
+        rest = len(names) - i
+        before = ", " if i else "  "
+        more = f", +{rest - 1}" if rest > 1 else ""
+        room -= len(before + name)
+        if i and room < len(more):
+            return [*parts, Part(f"{before}+{rest}")]
+        parts += [Part(before), Part(name, severity_of(name))]
     return parts
 
 
 def _octets(record: Record, direction: str) -> str:
     octets = record.get(f"{direction}_octets")
-    return "? " if octets is None else amount(octets) + " "
+    return "?" if octets is None else amount(octets)
 
 
 def severity_of(name: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.errors import UsageError
 from tcptrace_py.tables.schema import TABLES, Column
+from tcptrace_py.views.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,7 +62,7 @@ def parse(condition: str, table: str) -> Mask:
     try:
         tree = ast.parse(_TOKEN.sub(_plain_python, condition).strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"--where {condition!r}: not a condition ({HELP})") from error
+        raise UsageError(f"--where {shortened(condition, 60)!r}: not a condition ({HELP})") from error
     try:
         return _Condition(table).mask(tree.body)
     except RecursionError as error:
@@ -77,7 +78,7 @@ def _plain_python(token: re.Match[str]) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint at what was meant, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(names), n=3)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
@@ -105,7 +106,7 @@ class _Condition:
                 return self._has(left, right)
             case ast.Name(name) if self._named(name).type == "bool":
                 return lambda batch: batch.column(name)
-        raise UsageError(f"--where: {ast.unparse(node)!r} is not a condition ({HELP})")
+        raise UsageError(f"--where: {shortened(ast.unparse(node), 60)!r} is not a condition ({HELP})")
 
     def _joined(self, how: str, nodes: Iterable[ast.expr]) -> Mask:
         masks = [self.mask(node) for node in nodes]

@@ -1,0 +1,84 @@
+"""The `events` table: findings of segments, of whole connections, and ICMP errors that quote a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.tables import addresses
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Event = dict[str, Any]
+
+BY_CODE = {anomaly.code: anomaly for anomaly in ANOMALIES}
+ICMP_ERROR = BY_NAME["icmp_error"]
+
+
+def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> Event:
+    """One row; `where` gives frame, time, evidence (a number) and, in its place in the sentence, `said`."""
+    evidence = where.get("evidence")
+    said = where.get("said", evidence)
+    sentence = anomaly.sentence or anomaly.condition
+    return {
+        "capture": capture,
+        "conn_id": conn_id,
+        "frame": where.get("frame"),
+        "time": where.get("time"),
+        "code": anomaly.name,
+        "severity": Severity(anomaly.severity).name,
+        "evidence": evidence,
+        "sentence": sentence.format(evidence="?" if said is None else said),
+    }
+
+
+def segment_events(noted: Iterable[tuple[int, ...]], labels: Iterable[tuple[int, ...]], capture: str) -> Iterator[Event]:
+    """Findings of segments, as noted and as amended later.
+
+    `noted` has (conn_id, row, frame, time, code, evidence); `labels` (row, bits to add, bits to drop, conn_id, frame,
+    time, evidence).
+    """
+    dropped = {(row, code) for row, _, drop, *_ in labels for code in _codes(drop)}
+    for conn_id, row, frame, time, code, evidence in noted:
+        if (row, code) not in dropped:
+            yield event(BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence))
+    for _, add, _, conn_id, frame, time, evidence in labels:
+        for code in _codes(add):
+            yield event(BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence))
+
+
+def connection_events(conn: Any, capture: str) -> Iterator[Event]:
+    """Findings about a whole connection, dated at its last segment."""
+    for code in _codes(conn.found_conn):
+        anomaly = BY_CODE[code + SEGMENT_ANOMALIES]
+        if anomaly is not ICMP_ERROR:
+            yield event(anomaly, capture, conn.conn_id, time=conn.end if conn.timed else None, evidence=_number(conn, anomaly))
+
+
+def icmp_events(errors: Iterable[tuple[int, Any]], capture: str) -> Iterator[Event]:
+    """ICMP errors, by the connection that they quote."""
+    for conn_id, quote in errors:
+        reporter = addresses.text(quote.reporter_hi, quote.reporter_lo)
+        said = f"{reporter} (type {quote.icmp_type}, code {quote.code})"
+        kind = quote.icmp_type << 8 | quote.code
+        yield event(ICMP_ERROR, capture, conn_id, frame=quote.frame, time=quote.time_ns, evidence=kind, said=said)
+
+
+def _codes(word: int) -> list[int]:
+    return [code for code in range(word.bit_length()) if word >> code & 1]
+
+
+def _told(evidence: int) -> int | None:
+    return None if evidence < 0 else evidence
+
+
+def _number(conn: Any, anomaly: Anomaly) -> int | None:
+    """The number in the sentence of a finding about a whole connection."""
+    if anomaly.name == "cap_loss":
+        return int(conn.client.missing_octets + conn.server.missing_octets)
+    if anomaly.name == "td_half_close_long":
+        first = conn.client if conn.client.fin_acked_time >= 0 else conn.server
+        other = conn.server if first is conn.client else conn.client
+        return int((other.fin_time if other.fin_time >= 0 else conn.end) - first.fin_acked_time) // 1_000_000
+    return None

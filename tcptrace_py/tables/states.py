@@ -1,0 +1,68 @@
+"""The `states` table: an endpoint in one state, with the earliest time it can have entered and what proves it.
+
+Made of the changes that the tracker notes for a connection, in order: a state ``entered`` as far as one may assume,
+``proved`` by the endpoint's own segment, or ``refuted``: not entered before now, although assumed since an earlier row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.vocabulary import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(slots=True)
+class Stay:
+    """An endpoint in a state."""
+
+    state: int
+    row: int
+    entered: tuple[int, int]  # time, frame
+    proved: tuple[int, int] | None = None
+
+
+def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> list[Stay]:
+    """The states of one endpoint in order; a change is (kind, side, state, row, frame, time)."""
+    found: list[Stay] = []
+    for kind, whose, state, row, frame, time in changes:
+        if whose != side:
+            continue
+        if kind == "refuted":  # `row` is since when it had been assumed; what was proved stays
+            while found and found[-1].row >= row and found[-1].proved is None:
+                found.pop()
+        elif kind == "proved":
+            _prove(found, state, row, (time, frame))
+        elif not found or found[-1].state != state:
+            found.append(Stay(state, row, (time, frame)))
+    return found
+
+
+def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None:
+    for stay in reversed(found):
+        if stay.state == state:
+            stay.proved = stay.proved or at
+            return
+    found.append(Stay(state, row, at, at))
+
+
+def state_rows(conn: Any, capture: str) -> Iterator[dict[str, Any]]:
+    """The rows of one connection, client first."""
+    for side, endpoint in enumerate(("client", "server")):
+        found = stays(conn.changes, side)
+        for stay, after in zip(found, [*found[1:], None], strict=True):
+            yield {
+                "capture": capture,
+                "conn_id": conn.conn_id,
+                "endpoint": endpoint,
+                "state": State(stay.state).name,
+                "entered_time": stay.entered[0] if conn.timed else None,
+                "entered_frame": stay.entered[1],
+                "proved_time": stay.proved[0] if stay.proved and conn.timed else None,
+                "proved_frame": stay.proved[1] if stay.proved else None,
+                "left_time": after.entered[0] if after and conn.timed else None,
+                "left_frame": after.entered[1] if after else None,
+            }

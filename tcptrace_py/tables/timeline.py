@@ -1,0 +1,190 @@
+"""The `timeline` table: a row out of every labelled segment, in the form that later evidence gave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from tcptrace_py.decode import _batch
+from tcptrace_py.tables import arrays
+from tcptrace_py.tables.schema import TIMELINE, arrow_schema, flag_letters
+from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from tcptrace_py.tables.amendments import Amendments
+
+    Numbers = npt.NDArray[Any]
+
+COLUMN = {column.name: column for column in TIMELINE}
+ACK = 16
+SEGMENT_NAMES = [anomaly.name for anomaly in ANOMALIES if anomaly.code < SEGMENT_ANOMALIES]
+STEP_NAMES = [step.name for step in Step]
+FLAG_WORDS = [flag_letters(raw) for raw in range(512)]
+MARKS = {
+    name.lower(): getattr(_batch, name)
+    for name in (
+        "NO_TIME",
+        "AFTER_GAP",
+        "CHECKSUM_BAD",
+        "CHECKSUM_OFFLOAD",
+        "LENGTH_FROM_FRAME",
+        "CUT",
+        "FRAGMENTS",
+        "ORIGINAL_LENGTH_WRONG",
+        "TIME_ODD",
+    )
+}
+
+
+class TimelineRows:
+    """Takes the rows of one pass and makes record batches of them.
+
+    `only`: keep the rows of these connections alone (a conn_id, or None for all).
+    """
+
+    def __init__(self, capture: str, amendments: Amendments | None, only: int | None = None) -> None:
+        self.capture = capture
+        self.amendments = amendments
+        self.only = only
+        self.schema = arrow_schema("timeline")
+        self.ready: list[pa.RecordBatch] = []
+        self.first_row = 0
+
+    def rows(self, batch: Any, tracker: Any) -> None:
+        """Take what stands in the batch and in the tracker's columns beside it."""
+        n = batch.n
+        labels = {
+            name: np.asarray(getattr(tracker, name))[:n].copy()
+            for name in ("conn", "anomalies", "client_state", "server_state")
+        }
+        if self.amendments is not None:
+            self.amendments.apply(self.first_row, labels)
+        self.first_row += n
+        keep = slice(None) if self.only is None else np.flatnonzero(labels["conn"] == self.only)
+        if self.only is None or len(keep):
+            self.ready.append(self._batch(batch, tracker, labels, keep))
+
+    def _batch(self, batch: Any, tracker: Any, labels: dict[str, Numbers], keep: Any) -> pa.RecordBatch:
+        marks = batch.column("marks")[keep]
+        made = self._from_header(batch, marks, keep)
+        made |= self._from_tracker(batch, tracker, labels, keep)
+        made["capture"] = arrays.constant_label(self.capture, len(marks))
+        return pa.RecordBatch.from_arrays([made[field.name] for field in self.schema], schema=self.schema)
+
+    def _from_header(self, batch: Any, marks: Numbers, keep: Any) -> dict[str, pa.Array]:
+        """What stood in the packet."""
+
+        def column(name: str, source: str = "", *, known: Any = None) -> None:
+            made[name] = arrays.numbers(COLUMN[name], batch.column(source or name)[keep], known)
+
+        def without(mark: int) -> Any:
+            return (marks & mark) == 0
+
+        made: dict[str, pa.Array] = {}
+        flags, options = batch.column("flags")[keep], batch.column("options")[keep]
+        ip = without(_batch.NO_IP)
+        stamped = (options & _batch.TIMESTAMP) != 0
+        for name in ("frame", "part"):
+            column(name)
+        column("interface")
+        column("time", "time_ns", known=without(_batch.NO_TIME))
+        column("flags_raw", "flags")
+        words, codes = np.unique(flags & 511, return_inverse=True)
+        made["flags"] = arrays.open_labels([FLAG_WORDS[word] for word in words], codes)
+        column("seq", known=without(_batch.NO_SEQ))
+        column("ack", known=without(_batch.NO_ACK) & ((flags & ACK) != 0))
+        column("payload_bytes", "payload", known=without(_batch.NO_LENGTH))
+        column("wire_bytes", known=ip)
+        column("window_raw", "window", known=without(_batch.NO_WINDOW))
+        for name in ("tsval", "tsecr"):
+            column(name, known=stamped)
+        column("ttl", known=ip & (batch.column("ttl")[keep] != 0))
+        column("ip_id", known=ip & without(_batch.IPV6))
+        word = np.zeros(len(marks), np.uint64)
+        for bit, mark in enumerate(MARKS.values()):
+            word |= ((marks & mark) != 0).astype(np.uint64) << np.uint64(bit)
+        made["marks"] = arrays.bit_names(word, list(MARKS))
+        return made
+
+    def _from_tracker(self, batch: Any, tracker: Any, labels: dict[str, Numbers], keep: Any) -> dict[str, pa.Array]:
+        """What the tracker says."""
+
+        def column(name: str) -> Numbers:
+            return np.asarray(getattr(tracker, name))[: batch.n][keep]
+
+        flags, marks = batch.column("flags")[keep], batch.column("marks")[keep]
+        sequenced = (marks & _batch.NO_SEQ) == 0
+        acked = ((marks & _batch.NO_ACK) == 0) & ((flags & ACK) != 0)
+        numbers = {"rtt_ns": "rtt", "in_flight": "in_flight", "window": "window"}
+        made = {
+            name: arrays.numbers(COLUMN[name], column(source), column(source) >= 0) for name, source in numbers.items()
+        }
+        made["rel_seq"] = arrays.numbers(COLUMN["rel_seq"], column("rel_seq"), sequenced)
+        made["rel_ack"] = arrays.numbers(COLUMN["rel_ack"], column("rel_ack"), acked)
+        made["conn_id"] = arrays.numbers(COLUMN["conn_id"], labels["conn"][keep])
+        made["direction"] = arrays.labels(COLUMN["direction"], column("direction"))
+        for name in ("client_state", "server_state"):
+            made[name] = arrays.labels(COLUMN[name], labels[name][keep])
+        made["anomalies"] = arrays.bit_names(labels["anomalies"][keep], SEGMENT_NAMES)
+        made["steps"] = arrays.bit_names(column("steps"), STEP_NAMES)
+        row, step, starts = arrays.bits_of(column("steps"))
+        held = (column("failed")[row] >> step & 1) == 0
+        made["steps_ok"] = arrays.listed(starts, arrays.booleans(held, (column("checked")[row] >> step & 1) == 1))
+        return made
+
+
+class Held:
+    """Keeps the rows of an input that cannot be read again, until the amendments are known."""
+
+    def __init__(self, capture: str) -> None:
+        self.made = TimelineRows(capture, None)
+
+    def rows(self, batch: Any, tracker: Any) -> None:
+        """Take what stands in the batch and in the tracker's columns beside it."""
+        self.made.rows(batch, tracker)
+
+    def batches(self, amendments: Amendments) -> list[pa.RecordBatch]:
+        """All rows, in their final form."""
+        first_row, final = 0, []
+        for held in self.made.ready:
+            final.append(amended(held, amendments, first_row))
+            first_row += held.num_rows
+        return final
+
+
+def amended(batch: pa.RecordBatch, amendments: Amendments, first_row: int) -> pa.RecordBatch:
+    """A batch of finished rows with the amendments that concern it."""
+    names = {name: code for code, name in enumerate(SEGMENT_NAMES)}
+    listed = batch.column("anomalies").to_pylist()
+    columns = {
+        "conn": _values(batch.column("conn_id"), np.uint32),
+        "anomalies": np.array([sum(1 << names[name] for name in row) for row in listed], np.uint64),
+        "client_state": _values(batch.column("client_state").indices, np.int8).copy(),
+        "server_state": _values(batch.column("server_state").indices, np.int8).copy(),
+    }
+    amendments.apply(first_row, columns)
+    made = {name: arrays.labels(COLUMN[name], columns[name]) for name in ("client_state", "server_state")}
+    made["anomalies"] = arrays.bit_names(columns["anomalies"], SEGMENT_NAMES)
+    final = [made.get(field.name, batch.column(field.name)) for field in batch.schema]
+    return pa.RecordBatch.from_arrays(final, schema=batch.schema)
+
+
+def of_connection(batches: list[pa.RecordBatch], conn_id: int | None) -> Iterator[pa.RecordBatch]:
+    """The rows of one connection, or all."""
+    for batch in batches:
+        if conn_id is None:
+            yield batch
+        else:
+            mask = arrays.booleans(_values(batch.column("conn_id"), np.uint32) == conn_id)
+            yield batch.filter(mask)
+
+
+def _values(array: pa.Array, kind: Any) -> Numbers:
+    """The numbers of an Arrow column without nulls, as they lie in memory."""
+    return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]

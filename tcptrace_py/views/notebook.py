@@ -1,0 +1,44 @@
+"""What a notebook shows of a trace and of a connection: the summary and the ladder as HTML, without JavaScript.
+
+Bounded, because notebooks are stored with what they show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.views.ink import Line, line, marked_up
+from tcptrace_py.views.ladder import draw, lay_out
+from tcptrace_py.views.terminal import Summary, summary_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+LIMIT = 100_000  # characters of HTML
+WIDTH = 120
+
+
+def summary_html(summary: Summary) -> str:
+    """The summary of a trace."""
+    return _bounded(summary_lines(summary, WIDTH))
+
+
+def ladder_html(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The ladder of a connection, long runs folded."""
+    return _bounded(draw(lay_out(record, rows), WIDTH))
+
+
+def _bounded(lines: Iterable[Line]) -> str:
+    """Lines as one block of HTML; where the bound is reached, it says how many are left out."""
+    shown: list[str] = []
+    size = left_out = 0
+    for parts in lines:
+        text = marked_up(parts)
+        size += len(text) + 1
+        if size <= LIMIT:
+            shown.append(text)
+        else:
+            left_out += 1
+    if left_out:
+        shown.append(marked_up(line(f"... {left_out:,} more lines")))
+    return '<pre style="line-height:1.25">' + "\n".join(shown) + "</pre>"

@@ -1,0 +1,33 @@
+"""What a notebook shows: safe, bounded HTML."""
+
+from hand_made import HandMadeTrace, bulk, close, handshake, record, row
+
+from tcptrace_py.views.notebook import LIMIT, ladder_html, summary_html
+
+
+def test_the_summary():
+    html = summary_html(HandMadeTrace("<script>alert(1)</script>.pcap").summary)
+    assert html.startswith(
+        '<pre style="line-height:1.25"><span style="font-weight:bold">&lt;script&gt;alert(1)&lt;/script'
+    )
+    assert html.endswith("</pre>")
+    assert "<script" not in html
+    assert '<span style="color:#b37400">warning  </span>zero_window' in html
+
+
+def test_a_connection():
+    html = ladder_html(record(), [*handshake(), *bulk(), *close(24)])
+    assert '<span style="color:#009e73">handshake_1 ✓</span>' in html
+    assert "13 segments  in 12 ms" in html
+
+
+def test_a_connection_of_many_lines_is_cut_and_says_so():
+    rows = [
+        row(i, i, "c2s", "S", (0, None, 0), "SYN_SENT/SYN_RCVD", steps=["handshake_1"], steps_ok=[True])
+        for i in range(1, 3001)
+    ]
+    html = ladder_html(record(), rows)
+    assert LIMIT * 0.99 < len(html) < LIMIT + 100
+    told = html.rpartition("\n")[2]
+    drawn = html.count("SYN_RCVD")
+    assert told == f"... {3000 - drawn:,} more lines</pre>"
