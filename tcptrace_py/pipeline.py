@@ -115,7 +115,7 @@ def steps(
             yield done
         decoder.finish()
         stage.flush()
-    seen.finish()
+        seen.finish()
     done.check()
     yield done
 

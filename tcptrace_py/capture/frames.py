@@ -74,7 +74,8 @@ class CaptureInfo:
 
     `status` is ``ok``, ``partial`` (damaged; everything before the damage was kept), ``unreadable`` or
     ``unsupported``; `reason` is a snake_case code, `message` the same in words (without the file's name),
-    `offset` the byte of the uncompressed input at which the damage begins.
+    `offset` the byte of the uncompressed input at which the damage begins.  `first_time_ns` and `last_time_ns` are
+    the earliest and the latest time, whatever the order of the frames.
     """
 
     path: str

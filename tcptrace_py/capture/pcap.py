@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture._scan import PcapLayout, Rows, scan_pcap
 from tcptrace_py.capture.damage import Damage, Stop, cut_short, damaged
+from tcptrace_py.capture.frames import Mark
+from tcptrace_py.capture.resync import find_next
 from tcptrace_py.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 HEADER = 24
 COMMON_SNAPLEN = 262_144
+LARGEST_ORIGINAL = 1 << 18  # of a record that is to be believed without its predecessor
+NS, DAY = 10**9, 86_400
 LARGEST_RECORD = 16 << 20  # whatever the header claims
 FCS_PRESENT = 0x0400_0000  # then the top four bits count its 16-bit words
 
@@ -55,7 +59,10 @@ class Pcap:
             raise UnreadableError(f"pcap version {major}.{minor} is not known (2.4 is the last)", "unknown_version")
         window.use(window.start + HEADER)
         self.rows = Rows(frames)
+        self._order = variant.order
         self._layout = _layout(variant, snaplen, link)
+        self._last_seconds: int | None = None
+        self._after_gap = False
         if major != 2 or minor < 3:  # noqa: PLR2004
             self._layout.lengths_swapped = 1
         elif minor == 3:  # noqa: PLR2004  programs disagreed
@@ -69,6 +76,11 @@ class Pcap:
         rows = self.rows
         stop = Stop(scan_pcap(window.buffer, window.start, window.end, rows, self._layout))
         window.use(rows.at)
+        if rows.n:
+            self._last_seconds = rows.time_ns[rows.n - 1] // NS
+            if self._after_gap:
+                rows.marks[0] |= Mark.AFTER_GAP
+                self._after_gap = False
         if stop is Stop.BAD_LENGTH:
             raise damaged(
                 f"record {frame + rows.n}",
@@ -83,6 +95,32 @@ class Pcap:
         if got < header:
             return cut_short(f"the header of record {frame}", window.offset, header, got)
         return cut_short(f"record {frame}", window.offset, self.rows.wanted - header, got - header)
+
+    def recover(self, window: Window) -> bool:
+        """Move the window to the next plausible record: one that leads to another, or to the end of the input."""
+        self._after_gap = find_next(window, self._layout.header, self._leads_on)
+        return self._after_gap
+
+    def _leads_on(self, window: Window) -> bool:
+        header = self._layout.header
+        size = self._plausible_size(window, 0)
+        if size is None:
+            return False
+        if window.fill(2 * header + size):
+            return self._plausible_size(window, header + size) is not None
+        return bool(window.available == header + size)
+
+    def _plausible_size(self, window: Window, skip: int) -> int | None:
+        """The captured length of the record `skip` bytes on, if its header could be one."""
+        at = window.start + skip
+        seconds, fraction, size, original = struct.unpack_from(self._order + "IIII", window.buffer, at)
+        if self._layout.lengths_swapped:
+            size, original = sorted((size, original))
+        if self._last_seconds is not None and abs(seconds - self._last_seconds) > DAY:
+            return None
+        if fraction >= self._layout.ticks or not 0 < size <= min(original, self._layout.max_record):
+            return None
+        return size if original <= LARGEST_ORIGINAL else None
 
 
 def _layout(variant: _Variant, snaplen: int, link: int) -> PcapLayout:

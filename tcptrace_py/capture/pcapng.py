@@ -12,6 +12,7 @@ from tcptrace_py.capture._scan import Rows, Section, scan_pcapng
 from tcptrace_py.capture.damage import Damage, Stop, cut_short, damaged
 from tcptrace_py.capture.frames import Mark
 from tcptrace_py.capture.interfaces import Interface, InterfaceColumns
+from tcptrace_py.capture.resync import find_next
 from tcptrace_py.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 MAGIC = b"\x0a\x0d\x0d\x0a"
 ORDER = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 LARGEST_BLOCK = 16 << 20
+LARGEST_COMMON = 1 << 19  # of a block that is to be believed without its predecessor
+SMALLEST_BLOCK = 12
 SMALLEST_SECTION = 28
+COMMON_BLOCKS = (1, 2, 3, 4, 5, 6, 0x0A0D0D0A)
 INTERFACE, OLD_PACKET, SIMPLE_PACKET = 1, 2, 3
 EPB_FLAGS = 2
 
@@ -88,12 +92,16 @@ class Pcapng:
         self._info = info
         self._columns = InterfaceColumns()
         self._section = Section(order == ">", 0)
+        self._after_gap = False
 
     def step(self, window: Window, frame: int) -> Stop:
         """Fill rows from the window; `frame` is the number of the first of them."""
         while True:
             stop = Stop(scan_pcapng(window.buffer, window.start, window.end, self.rows, self._section))
             window.use(self.rows.at)
+            if self._after_gap and self.rows.n:
+                self.rows.marks[0] |= Mark.AFTER_GAP
+                self._after_gap = False
             if stop is Stop.OTHER:
                 if not self._other(window):
                     return Stop.MORE
@@ -105,6 +113,21 @@ class Pcapng:
     def cut(self, window: Window, frame: int) -> Damage:
         """The damage that the end of the input is here."""
         return cut_short(f"a block before frame {frame}", window.offset, self.rows.wanted, window.available)
+
+    def recover(self, window: Window) -> bool:
+        """Move the window to the next plausible block: its two lengths agree."""
+        self._after_gap = find_next(window, SMALLEST_BLOCK, self._is_block)
+        return self._after_gap
+
+    def _is_block(self, window: Window) -> bool:
+        order = ">" if self._section.big else "<"
+        kind, length = struct.unpack_from(order + "II", window.buffer, window.start)
+        if kind not in COMMON_BLOCKS or length % 4 or not SMALLEST_BLOCK <= length <= LARGEST_COMMON:
+            return False
+        if not window.fill(length):
+            return False
+        (trailer,) = struct.unpack_from(order + "I", window.buffer, window.start + length - 4)
+        return bool(trailer == length)
 
     def _damage(self, stop: Stop, offset: int, frame: int) -> Damage:
         value = self.rows.wanted

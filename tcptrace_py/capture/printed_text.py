@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NS = 10**9
 DAY = 86_400 * NS
 MOST_LINES = 16  # of a packet; more are a dump or another protocol's story
+LONGEST_TEXT = 1 << 20
 LONGEST_LINE = 1 << 12  # of it this much is kept: what it says of TCP stands in its first few hundred characters
 
 _CLOCK = rb"(?P<lead>[ -]?)(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
@@ -42,10 +43,13 @@ _ENDPOINT = (
 # Without time stamps a packet begins in the first column, with a word that tcpdump begins packets with
 _BARE = re.compile(
     rb"(?:IP6?|ARP|arp|RARP|ICMP6?|STP|LLDP|CDPv\d|MPLS|PPPoE|EAPOL|802\.\w+|IS-IS|Loopback|LLC|AF)[ ,]|"
+    rb"(?:\S{1,16} +)?(?:In|Out| In|  In|B|M|P) +(?:IP|[0-9a-f]{2}:|ifindex |ethertype )|"
     rb"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} |" + _ENDPOINT + rb" > "
 )
 _PACKET = re.compile(
-    rb"\bIP6? (?:(?=\S*[.:])\S+ > \S+: |\((?:tos|hlim|class|flowlabel) )|" + _ENDPOINT + rb" > \S+: |"
+    rb"\bIP6? (?:(?=\S*[.:])\S+ > \S+: |\((?:tos|hlim|class|flowlabel) |bad-|truncated-ip )|"
+    + _ENDPOINT
+    + rb" > \S+: |"
     rb"^ *" + _NUMBERED + rb"(?:" + re.sub(rb"\?P<\w+>", b"?:", b"|".join(_KINDS.values())) + rb") "
     rb"(?:" + _BARE.pattern + rb")",
     re.MULTILINE,
@@ -114,7 +118,7 @@ def _blocks(window: Window) -> Iterator[bytes]:
         if end:
             window.use(window.start + end)
             yield text[:end]
-        elif len(text) >= window.size:  # nothing that tcpdump would print
+        elif len(text) >= LONGEST_TEXT:  # no line end in sight: nothing that tcpdump would print
             window.use(window.end)
         more = window.fill(window.available + 1)
     rest = bytes(window.buffer[window.start : window.end])
@@ -159,7 +163,7 @@ def _style_of(text: bytes) -> _Style:
     line = next((line for line in text.splitlines() if _PACKET.search(line)), b"")
     for kind, stamp in _KINDS.items():
         for indent in dict.fromkeys((b"", line[: len(line) - len(line.lstrip())])):
-            begin = re.compile(_NUMBERED + stamp + rb" (?=\S)")
+            begin = re.compile(_NUMBERED + stamp + rb" +(?=\S)")
             found = begin.match(line.removeprefix(indent))
             if found:
                 since = kind == "clock" and found["lead"]

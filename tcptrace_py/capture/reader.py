@@ -41,6 +41,9 @@ class Container(Protocol):
     def cut(self, window: Window, frame: int) -> Damage:
         """The damage that it is where the input ends inside frame number `frame`."""
 
+    def recover(self, window: Window) -> bool:
+        """After damage, move the window to the next place where a record could begin; its first row is marked."""
+
 
 class Reader:
     """The frames of one input, in batches; each is valid until the next is asked for.
@@ -82,13 +85,7 @@ class Reader:
                 self._account(frames)
                 yield frames
         except Damage as damage:
-            info = self.info
-            info.status, info.reason, info.message, info.offset = (
-                "partial",
-                damage.reason,
-                damage.message,
-                damage.offset,
-            )
+            _note(damage, self.info)
         self.close()
 
     def close(self) -> None:
@@ -126,6 +123,7 @@ def open_capture(
     link_type: int | None = None,
     reader: Literal["own", "dpkt"] = "own",
     progress: Callable[[int, int | None], object] | None = None,
+    resync: bool = False,
 ) -> Reader:
     """Open a capture of any kind for reading.
 
@@ -140,6 +138,9 @@ def open_capture(
         Who reads pcap, pcapng and snoop.
     progress : callable, optional
         Called after each batch with bytes read and bytes in total (or None).
+    resync : bool
+        After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
+        frame after such a gap is marked; `Reader.info` tells of the first damage, its notes of every gap.
 
     Returns
     -------
@@ -156,7 +157,7 @@ def open_capture(
         raise UsageError(f"reader is 'own' or 'dpkt', not {reader!r}")
     frames = Frames.empty(ROWS)
     if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "read"):
-        opened = _open_bytes(source, frames, reader)
+        opened = _open_bytes(source, frames, reader, resync=resync)
         opened.rereadable = opened.rereadable and not hasattr(source, "read")
         opened.link_type = link_type
     else:
@@ -168,7 +169,7 @@ def open_capture(
     return opened
 
 
-def _open_bytes(source: Any, frames: Frames, reader: str) -> Reader:
+def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool) -> Reader:
     try:
         raw = open_source(source)
     except UnreadableError as error:
@@ -176,7 +177,7 @@ def _open_bytes(source: Any, frames: Frames, reader: str) -> Reader:
     info = CaptureInfo(raw.name)
     try:
         window = _unpacked(Window(raw), info)
-        batches = _batches_of(window, info, frames, reader)
+        batches = _batches_of(window, info, frames, reader, resync=resync)
     except UnreadableError as error:
         raw.close()
         raise error.about(raw.name) from None
@@ -198,7 +199,7 @@ def _unpacked(window: Window, info: CaptureInfo) -> Window:
     return window
 
 
-def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str) -> Iterator[Frames]:
+def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, *, resync: bool) -> Iterator[Frames]:
     """The batches of whatever is in the window, once it is known what that is."""
     head = window.peek(8)
     kinds: dict[bytes, Callable[[Window, CaptureInfo, Frames], Container]] = {
@@ -212,7 +213,7 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str) 
         if reader == "dpkt":
             packets = through_dpkt.dpkt_reader(window, info)
             return through_dpkt.read_packets(packets, through_dpkt.link_of(packets, None, info), frames)
-        return _walk(window, kind(window, info, frames), frames)
+        return _walk(window, kind(window, info, frames), frames, info if resync else None)
     if not head:
         if window.fault:
             raise UnreadableError(window.fault.message, window.fault.reason)
@@ -244,12 +245,12 @@ def _not_a_capture(window: Window) -> UnreadableError:
     return UnreadableError(f"not a capture file (begins with {head[:8].hex(' ')})")
 
 
-def _walk(window: Window, container: Container, frames: Frames) -> Iterator[Frames]:
-    """Fill batches from a container until its end, or its damage."""
+def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInfo | None) -> Iterator[Frames]:
+    """Fill batches from a container until its end, or its damage; beyond it where `gaps` takes note of it."""
     rows, frame = container.rows, 1
     while True:
         if not window.live and window.available < window.size // 2:
-            window.fill(1)
+            window.fill(window.available + 1)
         rows.n = 0
         stop, damage = Stop.FULL, None
         try:
@@ -264,8 +265,29 @@ def _walk(window: Window, container: Container, frames: Frames) -> Iterator[Fram
             damage = _at_the_end(window, container, frame)
             if damage is None:
                 return
-        if damage:
+        if damage and not (gaps and _skip(damage, window, container, gaps)):
             raise damage
+
+
+def _skip(damage: Damage, window: Window, container: Container, info: CaptureInfo) -> bool:
+    """Go on after damage, if there is something to go on with."""
+    begin = window.offset
+    if window.fault or not container.recover(window):
+        return False
+    _note(damage, info)
+    info.notes.append(f"{window.offset - begin} bytes left out at byte {begin}")
+    return True
+
+
+def _note(damage: Damage, info: CaptureInfo) -> None:
+    """The first damage is the one that is told."""
+    if info.status == "ok":
+        info.status, info.reason, info.message, info.offset = (
+            "partial",
+            damage.reason,
+            damage.message,
+            damage.offset,
+        )
 
 
 def _at_the_end(window: Window, container: Container, frame: int) -> Damage | None:

@@ -74,6 +74,10 @@ class Snoop:
             return cut_short(f"the header of record {frame}", window.offset, RECORD, got)
         return cut_short(f"record {frame}", window.offset, self.rows.wanted - RECORD, got - RECORD)
 
+    def recover(self, _window: Window) -> bool:
+        """Nobody needs it: snoop files are old and rare."""
+        return False
+
     def _add(self, at: int, header: Any) -> None:
         rows, n = self.rows, self.rows.n
         marks = Mark.TIME_ODD if header.ts_usec >= MICRO else Mark(0)

@@ -133,10 +133,12 @@ class Window:
         return bytes(self.buffer[self.start : min(self.end, self.start + size)])
 
     def fill(self, wanted: int) -> bool:
-        """Read until `wanted` bytes are available, and on to a full buffer unless bytes come slowly.
+        """If fewer than `wanted` bytes are available, read so many, and on to a full buffer unless bytes come slowly.
 
         False where the stream ends before.  A longer buffer is made only as bytes arrive, never by a claim.
         """
+        if self.available >= wanted:
+            return True
         if self.start:
             self._carry()
         while not self._ended and (self.available < wanted or (not self.live and self.end < self.size)):

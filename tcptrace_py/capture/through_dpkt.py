@@ -11,9 +11,11 @@ import struct
 import sys
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture.damage import Damage
+from tcptrace_py.capture.frames import Mark
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ MICRO = 10**6
 BATCH_BYTES = 1 << 20
 LARGEST_READ = 64 << 20
 ETHERNET = 1
+INT64_MAX = 2**63 - 1
 
 
 def nanoseconds(timestamp: Any) -> int:
@@ -48,43 +51,46 @@ def nanoseconds(timestamp: Any) -> int:
 
 def read_packets(packets: Iterable[Any], link: int, frames: Frames) -> Iterator[Frames]:
     """Batches of the packets that an iterable yields as (timestamp, bytes, ...)."""
-    pieces: list[bytes] = []
-    size = 0
-    failed: Damage | None = None
     source = iter(packets)
-    while failed is None:
+    batch: list[tuple[int, bytes]] = []
+    size, ended, failed = 0, False, None
+    while not ended:
         try:
             timestamp, data = next(source)[:2]
         except StopIteration:
-            break
+            ended = True
         except _dpkt_errors() as error:
-            failed = Damage("dpkt_error", f"dpkt gave up: {error}")
-            break
-        data = bytes(data)
-        n = len(pieces)
-        frames.offset[n], frames.captured[n], frames.original[n] = size, len(data), len(data)
-        frames.time_ns[n] = nanoseconds(timestamp)
-        pieces.append(data)
-        size += len(data)
-        if len(pieces) == len(frames.offset) or size >= BATCH_BYTES:
-            yield _batch(frames, pieces, link)
-            pieces, size = [], 0
-    if pieces:
-        yield _batch(frames, pieces, link)
+            ended, failed = True, Damage("dpkt_error", f"dpkt gave up: {error}")
+        else:
+            batch.append((nanoseconds(timestamp), bytes(data)))
+            size += len(data)
+        if batch and (ended or len(batch) == len(frames.offset) or size >= BATCH_BYTES):
+            yield _fill(frames, batch, link)
+            batch, size = [], 0
     if failed:
         raise failed
 
 
-def _batch(frames: Frames, pieces: list[bytes], link: int) -> Frames:
-    frames.buffer, frames.n = b"".join(pieces), len(pieces)
-    frames.link[: frames.n] = link
+def _fill(frames: Frames, batch: list[tuple[int, bytes]], link: int) -> Frames:
+    """A time that int64 cannot hold becomes the nearest that it can, and is marked."""
+    n = len(batch)
+    times = [max(-INT64_MAX, min(time_ns, INT64_MAX)) for time_ns, _ in batch]
+    sizes = [len(data) for _, data in batch]
+    frames.buffer, frames.n = b"".join(data for _, data in batch), n
+    frames.offset[:n] = list(accumulate(sizes[:-1], initial=0))
+    frames.captured[:n] = frames.original[:n] = sizes
+    frames.time_ns[:n] = times
+    frames.marks[:n] = [
+        0 if time_ns == held else Mark.TIME_ODD for (time_ns, _), held in zip(batch, times, strict=True)
+    ]
+    frames.link[:n] = link
     return frames
 
 
 def _dpkt_errors() -> tuple[type[Exception], ...]:
     """What dpkt's readers raise over damage; nothing where dpkt was never imported."""
     dpkt = sys.modules.get("dpkt.dpkt")
-    return (dpkt.Error, struct.error) if dpkt else ()
+    return (dpkt.Error, struct.error, UnicodeDecodeError) if dpkt else ()
 
 
 def link_of(packets: Any, link_type: int | None, info: CaptureInfo) -> int:

@@ -611,9 +611,9 @@ class Walk:
             if kind == 1:
                 at += 1
                 continue
-            size = self.buffer[at + 1] if at + 1 < stop else 0
+            size = self.buffer[at + 1] if at + 1 < stop else -1
             if size < 2 or at + size > stop:
-                if not seen & TRUNCATED_OPTIONS or 0 < size < 2:
+                if not seen & TRUNCATED_OPTIONS or 0 <= size < 2:
                     seen |= BAD_OPTION
                 break
             seen |= self._option(batch, row, at, size)

@@ -147,6 +147,7 @@ class Joiner:
         self._expire(time_ns)
         datagram = self._open.get(key)
         if datagram is None:
+            self._make_room()
             datagram = self._open[key] = Datagram(time_ns)
         self._held += datagram.add(fragment)
         if not fragment.start and not datagram.head:
@@ -160,10 +161,13 @@ class Joiner:
     def _expire(self, time_ns: int) -> None:
         while self._open:
             oldest = next(iter(self._open))
-            late = time_ns - self._open[oldest].since_ns > TIMEOUT_NS
-            if not late and len(self._open) < MAX_DATAGRAMS and self._held < MAX_HELD:
+            if time_ns - self._open[oldest].since_ns <= TIMEOUT_NS:
                 return
             self._drop(oldest)
+
+    def _make_room(self) -> None:
+        while self._open and (len(self._open) >= MAX_DATAGRAMS or self._held >= MAX_HELD):
+            self._drop(next(iter(self._open)))
 
     def _drop(self, key: Key) -> None:
         self._held -= self._open.pop(key).held

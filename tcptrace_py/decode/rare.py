@@ -79,7 +79,7 @@ def cisco_hdlc(data: bytes) -> Peeled:
 
 def frame_relay(data: bytes) -> Peeled:
     """RFC 2427: Q.922 address up to the octet with bit 1, then control and NLPID; or Cisco's, an ethertype."""
-    at = next(at for at in range(1, 4) if data[at] & 1) + 1
+    at = next((at for at in (1, 2, 3) if data[at] & 1), 3) + 1
     if data[at] != 3:
         return Next(unpack_from(">H", data, at)[0], at + 2)
     at += 2 if data[at + 1] == 0 else 1
@@ -209,7 +209,7 @@ def macsec(data: bytes) -> Peeled:
 
 def trill(data: bytes) -> Peeled:
     """RFC 6325 section 3: options counted in fours, then the inner frame."""
-    return Next(ETHERNET, 4 + (unpack_from(">H", data)[0] >> 6 & 0x1F) * 4)
+    return Next(ETHERNET, 6 + (unpack_from(">H", data)[0] >> 6 & 0x1F) * 4)
 
 
 def service_header(data: bytes) -> Peeled:

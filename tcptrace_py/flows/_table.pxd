@@ -2,8 +2,7 @@ from tcptrace_py.decode._batch cimport Batch
 
 cdef class FlowTable:
     cdef public Py_ssize_t used, high, capacity
-    cdef public unsigned long long[::1] a_hi, a_lo, b_hi, b_lo, net, hashes
-    cdef public unsigned int[::1] ports
+    cdef public unsigned long long[::1] keys
     cdef public int[::1] index, vacant
     cdef public Py_ssize_t n_vacant, filled
     cdef unsigned long long mask, seed
@@ -15,4 +14,4 @@ cdef class FlowTable:
     cdef bint same(self, Py_ssize_t slot, Batch batch, Py_ssize_t i)
     cdef bint forward(self, Py_ssize_t slot, Batch batch, Py_ssize_t i)
     cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i)
-    cdef void enter(self, Py_ssize_t slot)
+    cdef int enter(self, Py_ssize_t slot)

@@ -16,6 +16,16 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
 
+# Words of a slot's key: eight, so that a key is one cache line
+WORDS = cython.declare(cython.Py_ssize_t, 8)
+A_HI = cython.declare(cython.Py_ssize_t, 0)
+A_LO = cython.declare(cython.Py_ssize_t, 1)
+B_HI = cython.declare(cython.Py_ssize_t, 2)
+B_LO = cython.declare(cython.Py_ssize_t, 3)
+NET = cython.declare(cython.Py_ssize_t, 4)
+PORTS = cython.declare(cython.Py_ssize_t, 5)
+HASH = cython.declare(cython.Py_ssize_t, 6)
+
 FREE = cython.declare(cython.int, -1)  # in the index: never used
 LEFT = cython.declare(cython.int, -2)  # in the index: released, so a search goes on past it
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
@@ -52,8 +62,7 @@ class FlowTable:
         self.filled = 0  # index places that are not FREE
         self.n_vacant = 0
         self.capacity = 0
-        self.a_hi = self.a_lo = self.b_hi = self.b_lo = self.net = self.hashes = memoryview(np.zeros(0, np.uint64))
-        self.ports = memoryview(np.zeros(0, np.uint32))
+        self.keys = memoryview(np.zeros(0, np.uint64))
         self.vacant = memoryview(np.zeros(0, np.int32))
         self.grow(1024)
         self.reindex(4096)
@@ -73,7 +82,7 @@ class FlowTable:
 
     def release(self, slot: cython.Py_ssize_t):
         """Forget the pair in `slot`; the slot may be given to another pair from now on."""
-        at: cython.ulonglong = self.hashes[slot] & self.mask
+        at: cython.ulonglong = self.keys[WORDS * slot + HASH] & self.mask
         while self.index[at] != slot:
             at = (at + 1) & self.mask
         self.index[at] = LEFT
@@ -84,9 +93,10 @@ class FlowTable:
     @cython.ccall
     def sides(self, slot: cython.Py_ssize_t):
         """The pair in `slot`: ((hi, lo, port) of side 0, (hi, lo, port) of side 1, net)."""
-        ports: cython.uint = self.ports[slot]
-        first = (self.a_hi[slot], self.a_lo[slot], ports >> 16)
-        return first, (self.b_hi[slot], self.b_lo[slot], ports & 0xFFFF), self.net[slot]
+        at: cython.Py_ssize_t = WORDS * slot
+        ports: cython.ulonglong = self.keys[at + PORTS]
+        first = (self.keys[at + A_HI], self.keys[at + A_LO], ports >> 16)
+        return first, (self.keys[at + B_HI], self.keys[at + B_LO], ports & 0xFFFF), self.keys[at + NET]
 
     @cython.cfunc
     @cython.inline
@@ -109,7 +119,7 @@ class FlowTable:
         at: cython.ulonglong = h & self.mask
         slot: cython.Py_ssize_t = self.index[at]
         while slot != FREE:
-            if slot >= 0 and self.hashes[slot] == h and self.same(slot, batch, i):
+            if slot >= 0 and self.keys[WORDS * slot + HASH] == h and self.same(slot, batch, i):
                 return slot
             at = (at + 1) & self.mask
             slot = self.index[at]
@@ -117,29 +127,31 @@ class FlowTable:
 
     @cython.cfunc
     def same(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
-        if batch.net[i] != self.net[slot]:
+        at: cython.Py_ssize_t = WORDS * slot
+        if batch.net[i] != self.keys[at + NET]:
             return False
         if self.forward(slot, batch, i):
             return True
         return (
-            batch.src_lo[i] == self.b_lo[slot]
-            and batch.dst_lo[i] == self.a_lo[slot]
-            and batch.src_hi[i] == self.b_hi[slot]
-            and batch.dst_hi[i] == self.a_hi[slot]
-            and batch.dport[i] == self.ports[slot] >> 16
-            and batch.sport[i] == self.ports[slot] & 0xFFFF
+            batch.src_lo[i] == self.keys[at + B_LO]
+            and batch.dst_lo[i] == self.keys[at + A_LO]
+            and batch.src_hi[i] == self.keys[at + B_HI]
+            and batch.dst_hi[i] == self.keys[at + A_HI]
+            and batch.dport[i] == self.keys[at + PORTS] >> 16
+            and batch.sport[i] == self.keys[at + PORTS] & 0xFFFF
         )
 
     @cython.cfunc
     @cython.inline
     def forward(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
+        at: cython.Py_ssize_t = WORDS * slot
         return (
-            batch.src_lo[i] == self.a_lo[slot]
-            and batch.dst_lo[i] == self.b_lo[slot]
-            and batch.src_hi[i] == self.a_hi[slot]
-            and batch.dst_hi[i] == self.b_hi[slot]
-            and batch.sport[i] == self.ports[slot] >> 16
-            and batch.dport[i] == self.ports[slot] & 0xFFFF
+            batch.src_lo[i] == self.keys[at + A_LO]
+            and batch.dst_lo[i] == self.keys[at + B_LO]
+            and batch.src_hi[i] == self.keys[at + A_HI]
+            and batch.dst_hi[i] == self.keys[at + B_HI]
+            and batch.sport[i] == self.keys[at + PORTS] >> 16
+            and batch.dport[i] == self.keys[at + PORTS] & 0xFFFF
         )
 
     @cython.cfunc
@@ -153,11 +165,12 @@ class FlowTable:
                 self.grow(2 * self.capacity)
             slot = self.high
             self.high += 1
-        self.a_hi[slot], self.a_lo[slot] = batch.src_hi[i], batch.src_lo[i]
-        self.b_hi[slot], self.b_lo[slot] = batch.dst_hi[i], batch.dst_lo[i]
-        self.ports[slot] = cython.cast(cython.uint, batch.sport[i]) << 16 | batch.dport[i]
-        self.net[slot] = batch.net[i]
-        self.hashes[slot] = h
+        at: cython.Py_ssize_t = WORDS * slot
+        self.keys[at + A_HI], self.keys[at + A_LO] = batch.src_hi[i], batch.src_lo[i]
+        self.keys[at + B_HI], self.keys[at + B_LO] = batch.dst_hi[i], batch.dst_lo[i]
+        self.keys[at + PORTS] = cython.cast(cython.ulonglong, batch.sport[i]) << 16 | batch.dport[i]
+        self.keys[at + NET] = batch.net[i]
+        self.keys[at + HASH] = h
         self.used += 1
         if 2 * self.filled >= len(self.index):
             self.reindex(4 * max(self.used, 1024))
@@ -166,8 +179,8 @@ class FlowTable:
         return slot
 
     @cython.cfunc
-    def enter(self, slot: cython.Py_ssize_t) -> cython.void:
-        at: cython.ulonglong = self.hashes[slot] & self.mask
+    def enter(self, slot: cython.Py_ssize_t) -> cython.int:
+        at: cython.ulonglong = self.keys[WORDS * slot + HASH] & self.mask
         while self.index[at] >= 0:
             at = (at + 1) & self.mask
         if self.index[at] == FREE:
@@ -177,9 +190,7 @@ class FlowTable:
     def grow(self, capacity):
         """Make room for `capacity` slots."""
         self.capacity = capacity
-        for name in ("a_hi", "a_lo", "b_hi", "b_lo", "net", "hashes"):
-            setattr(self, name, longer(getattr(self, name), capacity, np.uint64))
-        self.ports = longer(self.ports, capacity, np.uint32)
+        self.keys = longer(self.keys, WORDS * capacity, np.uint64)
         self.vacant = longer(self.vacant, capacity, np.int32)
 
     def reindex(self, at_least):

@@ -68,7 +68,7 @@ TD_FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_c
 
 
 @cython.cfunc
-def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Move both ends by one segment, not a RST, that `me` sent."""
     prove(seg, conn, me, peer, log)
     if seg.flags & SYN:
@@ -91,31 +91,21 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
     )
 
 
-@cython.cfunc
-def waiting(end: Endpoint, given: cython.int) -> cython.Py_ssize_t:
-    """Where among the pending inputs of the endpoint `given` is, or -1."""
-    k: cython.Py_ssize_t
-    for k in range(len(end.pending)):
-        if end.pending[k][0] == given:
-            return k
-    return -1
-
-
 # -- what the segment proves and refutes about its sender ---------------------------------------------------------
 
 
 @cython.cfunc
-def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Pending inputs of the sender: those that it must have had, and those that it cannot have had."""
-    k: cython.Py_ssize_t = len(me.pending)
+    k: cython.int = me.pending
     while k > 0:
-        if proves(me.pending[k - 1], seg, me, peer):
+        if proves(me.pending_at(k - 1), seg, me, peer):
             log.arrived(me, k, seg, conn)
             break
         k -= 1
     if not me.pending:
-        return
-    given: cython.int = me.pending[0][0]
+        return 0
+    given: cython.int = me.pending_at(0)
     if given == GOT_FIN and seg.flags & ACK and seg.a < peer.fin_end:
         log.not_yet(me, 0, False, seg, conn)
     elif given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN:
@@ -131,10 +121,8 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
 
 
 @cython.cfunc
-def proves(pending: list, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
+def proves(given: cython.int, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Could the endpoint not have sent this segment without the pending input?"""
-    given: cython.int = pending[0]
-    need: cython.longlong = pending[4]
     if given == GOT_SYN:
         return seg.a >= 1
     if given == GOT_SYN_ACK:
@@ -142,19 +130,19 @@ def proves(pending: list, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.
     if given == GOT_ACK_OF_SYN:  # a pure ACK of j+1 is no proof: SYN-RECEIVED also sends it
         return not seg.flags & SYN and (seg.span > 0 or seg.a > max(me.last_ack, 1))
     if given == GOT_ACK_OF_FIN:
-        return need >= 0 and seg.a >= need
+        return me.need >= 0 and seg.a >= me.need
     return given == GOT_FIN and peer.fin_end >= 0 and seg.a >= peer.fin_end
 
 
 @cython.cfunc
-def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Inputs that never passed the capture point, and that the segment shows all the same."""
     if seg.flags & SYN or not seg.flags & ACK:
-        return
+        return 0
     if me.proved == SYN_SENT:
         log.now_is(me, ESTABLISHED, seg, conn)
         if not peer.seen:  # the peer's direction is not captured: nothing of it is known
-            del peer.pending[:]
+            peer.take(0, peer.pending)
             peer.proved = UNKNOWN
     elif me.proved == SYN_RCVD and seg.payload > 0:
         log.now_is(me, ESTABLISHED, seg, conn)
@@ -169,10 +157,10 @@ def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
 
 
 @cython.cfunc
-def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     seg.step(HANDSHAKE_1, 1)
     conn.syns += 1
-    at: cython.Py_ssize_t
+    at: cython.int
     if me.syns == 0:
         conn.syn_time = seg.time if conn.syn_time < 0 else conn.syn_time
         me.syn_payload = seg.payload
@@ -195,7 +183,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if peer.proved == UNKNOWN and not peer.seen:
         peer.proved = LISTEN
     if peer.proved == LISTEN or peer.proved == SYN_SENT:
-        at = waiting(peer, GOT_SYN)
+        at = peer.waiting(GOT_SYN)
         if at < 0:
             log.got(peer, GOT_SYN, seg, conn)
         else:  # resent, and the peer has been silent: the one before did not arrive
@@ -203,7 +191,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 
 
 @cython.cfunc
-def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
     seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
     conn.syn_acks += 1
@@ -213,7 +201,7 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
         seg.find(HS_SYNACK_BAD_ACK, seg.ack)
         conn.bad_ack = seg.ack
         me.syns += 1
-        return
+        return 0
     if me.sent_syn_ack:
         seg.find(HS_SYNACK_RETX, 0)
         me.syn_again = True
@@ -227,12 +215,12 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
     if peer.proved == UNKNOWN and not peer.seen:
         peer.proved = SYN_SENT
     if peer.proved == SYN_SENT or peer.proved == SYN_RCVD:
-        if waiting(peer, GOT_SYN_ACK) < 0 and waiting(peer, GOT_ACK_OF_SYN) < 0:
+        if peer.waiting(GOT_SYN_ACK) < 0 and peer.waiting(GOT_ACK_OF_SYN) < 0:
             log.got(peer, GOT_SYN_ACK, seg, conn)
 
 
 @cython.cfunc
-def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The third step, and what any ACK means for a peer in SYN-RECEIVED."""
     first: cython.longlong = 1 + (me.syn_payload if conn.tfo_used else 0)
     if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns > 0 and not peer.seen)):
@@ -246,7 +234,7 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if conn.simultaneous and conn.split == 0 and me.syns > 0 and not me.sent_syn_ack and peer.sent_syn_ack:
         conn.split = 1  # it never sent a SYN-ACK of its own: the split handshake, not a simultaneous open
     if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed:
-        if waiting(peer, GOT_SYN_ACK) < 0:
+        if peer.waiting(GOT_SYN_ACK) < 0:
             me.ack_of_syn_passed = True
             log.got(peer, GOT_ACK_OF_SYN, seg, conn)
 
@@ -261,9 +249,9 @@ def second_fin(me: Endpoint, peer: Endpoint) -> cython.bint:
 
 
 @cython.cfunc
-def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     me.fins += 1
-    at: cython.Py_ssize_t
+    at: cython.int
     if me.fin_end < 0:
         me.fin_end = seg.e
         me.fin_ack = seg.a
@@ -274,7 +262,7 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
     else:
         seg.find(TD_FIN_RETX, 0)
         me.fin_again = True
-        at = waiting(peer, GOT_FIN)
+        at = peer.waiting(GOT_FIN)
         if at >= 0:  # the peer has been silent about it: it did not have the one before
             log.not_yet(peer, at, False, seg, conn)
     if second_fin(me, peer):
@@ -286,7 +274,7 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 
 
 @cython.cfunc
-def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The segment acknowledges the peer's FIN."""
     last: cython.bint = second_fin(peer, me)
     again: cython.bint = peer.fin_acked and peer.fin_again and seg.span == 0
@@ -298,7 +286,7 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
             conn.last_ack_time = seg.time
     elif not again:
         pass_ack_of_fin(seg, conn, me, peer, log)
-        return
+        return 0
     if last:
         seg.step(TEARDOWN_4, seg.a == peer.fin_end and seg.s == me.fin_end)
         if again:
@@ -312,19 +300,16 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 
 
 @cython.cfunc
-def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
-    at: cython.Py_ssize_t
+def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     if not me.ack_of_fin_passed:
         me.ack_of_fin_passed = True
         log.got(peer, GOT_ACK_OF_FIN, seg, conn)
-    if seg.span > 0:  # what acknowledges this segment will prove that the ACK on it arrived
-        at = waiting(peer, GOT_ACK_OF_FIN)
-        if at >= 0 and peer.pending[at][4] < 0:
-            peer.pending[at][4] = seg.e
+    if seg.span > 0 and peer.need < 0:  # what acknowledges this segment will prove that the ACK on it arrived
+        peer.need = seg.e
 
 
 @cython.cfunc
-def pass_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def pass_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The FIN of `me`, and every octet before it, has passed on its way to the peer."""
     if me.fin_end >= 0 and not me.fin_passed and me.front >= me.fin_end:
         me.fin_passed = True

@@ -105,7 +105,7 @@ def distance(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.longlong:
 
 
 @cython.cfunc
-def reuse(seg: Segment, conn: Connection, older: Connection, side: cython.uchar) -> cython.void:
+def reuse(seg: Segment, conn: Connection, older: Connection, side: cython.uchar) -> cython.int:
     """The SYN reuses the addresses and ports of `older`: say how (RFC 6191)."""
     old_me: Endpoint = older.client if side == older.client_side else older.server
     old_peer: Endpoint = older.server if side == older.client_side else older.client
@@ -205,12 +205,12 @@ def teardown_shape(conn: Connection) -> cython.int:
 
 
 @cython.cfunc
-def find(conn: Connection, code: cython.int) -> cython.void:
+def find(conn: Connection, code: cython.int) -> cython.int:
     conn.found_conn |= cython.cast(cython.ulonglong, 1) << (code - 64)
 
 
 @cython.cfunc
-def conclude(conn: Connection, log: Journal) -> cython.void:
+def conclude(conn: Connection, log: Journal) -> cython.int:
     """Findings about the whole connection, known at its end."""
     client: Endpoint = conn.client
     server: Endpoint = conn.server
@@ -218,8 +218,8 @@ def conclude(conn: Connection, log: Journal) -> cython.void:
     if shape == H_NO_ANSWER:
         find(conn, NO_ANSWER)
         if conn.syns > 1 and not server.seen and server.pending:  # resent in vain: none of them arrived
-            log.states.append([conn.conn_id, 1, server.pending[0][1], conn.last_row + 1, server.proved])
-            server.pending.clear()
+            log.amend_states(conn.conn_id, 1, server.since[server.pending_at(0)], conn.last_row + 1, server.proved)
+            server.take(0, server.pending)
             server.state = server.proved
     elif shape == H_HALF_OPEN and conn.reset_by == 2:
         find(conn, HALF_OPEN)

@@ -13,7 +13,6 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._follow import waiting
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
 
@@ -58,7 +57,7 @@ ANSWERS_BAD_SYN_ACK = cython.declare(cython.int, 5)
 
 
 @cython.cfunc
-def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Judge the RST that `me` sent, or that bears its address."""
     seg.step(RESET, -1)
     me.rsts += 1
@@ -66,14 +65,14 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     if what == REFUSED:
         conn.refused = True
         seg.find(HS_REFUSED, 0)
-        if waiting(me, GOT_SYN) >= 0:  # it answered from CLOSED (RFC 9293 3.10.7.1): the SYN never opened anything
-            log.not_yet(me, waiting(me, GOT_SYN), True, seg, conn)
+        if me.waiting(GOT_SYN) >= 0:  # it answered from CLOSED (RFC 9293 3.10.7.1): the SYN never opened anything
+            log.not_yet(me, me.waiting(GOT_SYN), True, seg, conn)
             me.proved = CLOSED
         accept(seg, conn, me, peer, log)
     elif what == ACCEPTED:
         accept(seg, conn, me, peer, log)
     elif what == ANSWERS_BAD_SYN_ACK:  # RFC 9293 3.10.7.3: the sender stays in SYN-SENT, the target listens again
-        del peer.pending[:]
+        peer.take(0, peer.pending)
         log.now_is(peer, LISTEN, seg, conn)
         peer.syns = 0
     else:
@@ -117,7 +116,7 @@ def verdict(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cyt
 
 
 @cython.cfunc
-def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     closed: cython.bint = me.fin_acked and peer.fin_acked
     if me.fin_end >= 0:
         seg.bits |= RST_AFTER_FIN
@@ -134,16 +133,16 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         conn.reset_by = me.side
         conn.reset_after_close = closed
         conn.reset_time = seg.time
-    if waiting(me, SENT_RST) < 0:
+    if me.waiting(SENT_RST) < 0:
         log.got(me, SENT_RST, seg, conn)
-    if waiting(peer, GOT_RST) < 0 and (peer.seen or peer.proved != UNKNOWN):
+    if peer.waiting(GOT_RST) < 0 and (peer.seen or peer.proved != UNKNOWN):
         log.got(peer, GOT_RST, seg, conn)
     keep(seg, conn, me)
     conn.rst_accepted = True
 
 
 @cython.cfunc
-def keep(seg: Segment, conn: Connection, me: Endpoint) -> cython.void:
+def keep(seg: Segment, conn: Connection, me: Endpoint) -> cython.int:
     """Remember the RST until its fate is known."""
     conn.rst_row = seg.row
     conn.rst_frame = seg.frame
@@ -169,7 +168,7 @@ def signs_of_forgery(seg: Segment, me: Endpoint) -> cython.int:
 
 
 @cython.cfunc
-def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.void:
+def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Does this segment, not a RST, show that somebody outlived the RST of before?"""
     if me.side == conn.rst_side:  # the claimed sender goes on with new octets in order: it did not send that RST
         if seg.span > 0 and seg.s >= conn.rst_top and conn.rst_accepted:
@@ -177,12 +176,12 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             conn.rst_signs += 1
             if conn.rst_signs >= 2:
                 log.amend(conn.rst_row, RST_FORGED, 0, conn, seg)
-        return
+        return 0
     if not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK or conn.rst_row == conn.last_row:
         if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
             seg.bits &= ~DUPLICATE_ACK
             seg.find(CHALLENGE_ACK, conn.rst_frame)
-            return
+            return 0
     if sent_after(seg, conn, me, peer):
         log.amend(conn.rst_row, RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
         if conn.rst_accepted:
@@ -204,7 +203,7 @@ def sent_after(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> 
 
 
 @cython.cfunc
-def revoke(seg: Segment, conn: Connection, end: Endpoint, given: cython.int, log: Journal) -> cython.void:
-    at: cython.Py_ssize_t = waiting(end, given)
+def revoke(seg: Segment, conn: Connection, end: Endpoint, given: cython.int, log: Journal) -> cython.int:
+    at: cython.int = end.waiting(given)
     if at >= 0:
         log.not_yet(end, at, True, seg, conn)

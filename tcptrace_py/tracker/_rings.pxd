@@ -5,8 +5,8 @@ cdef class Rings:
     cdef list vacant
     cdef Py_ssize_t used
 
-    cdef void put(self, Endpoint sender, long long front, long long time)
+    cdef int put(self, Endpoint sender, long long front, long long time)
     cdef long long sent_at(self, Endpoint sender, long long ack)
     cdef Py_ssize_t take(self, int size_class)
-    cdef void enlarge(self, Endpoint sender)
+    cdef int enlarge(self, Endpoint sender)
     cpdef object give_back(self, Endpoint sender)

@@ -32,7 +32,7 @@ class Rings:
         self.used = 0
 
     @cython.cfunc
-    def put(self, sender: Endpoint, front: cython.longlong, time: cython.longlong) -> cython.void:
+    def put(self, sender: Endpoint, front: cython.longlong, time: cython.longlong) -> cython.int:
         if sender.ring_at < 0:
             sender.ring_class = sender.ring_head = sender.ring_n = 0
             sender.ring_at = self.take(0)
@@ -81,7 +81,7 @@ class Rings:
         return at
 
     @cython.cfunc
-    def enlarge(self, sender: Endpoint) -> cython.void:
+    def enlarge(self, sender: Endpoint) -> cython.int:
         size: cython.int = SMALLEST << sender.ring_class
         old: cython.Py_ssize_t = sender.ring_at
         at: cython.Py_ssize_t = self.take(sender.ring_class + 1)

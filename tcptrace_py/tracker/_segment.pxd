@@ -10,18 +10,19 @@ cdef class Segment:
     cdef public unsigned long long bits
     cdef public unsigned int steps, checked, failed
 
-    cdef void step(self, int which, int holds)
-    cdef void find(self, unsigned long long bit, long long evidence)
+    cdef int step(self, int which, int holds)
+    cdef int find(self, unsigned long long bit, long long evidence)
 
 cdef class Journal:
     cdef public list states, labels, events
     cdef public bint keep_events, keep_changes
     cdef public object counts
 
-    cdef void got(self, Endpoint end, int given, Segment seg, Connection conn)
-    cdef void arrived(self, Endpoint end, Py_ssize_t upto, Segment seg, Connection conn)
-    cdef void not_yet(self, Endpoint end, Py_ssize_t which, bint drop, Segment seg, Connection conn)
-    cdef void sent(self, Endpoint end, int given, Segment seg, Connection conn)
-    cdef void now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn)
-    cdef void settle(self, Endpoint end, Segment seg, Connection conn)
-    cdef void amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn, Segment seg)
+    cdef int got(self, Endpoint end, int given, Segment seg, Connection conn)
+    cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn)
+    cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn)
+    cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state)
+    cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn)
+    cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn)
+    cdef int settle(self, Endpoint end, Segment seg, Connection conn)
+    cdef int amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn, Segment seg)

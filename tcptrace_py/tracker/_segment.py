@@ -21,6 +21,7 @@ from tcptrace_py.vocabulary import Input, State
 TABLE = cython.declare(bytes, _TABLE)
 N_INPUTS = cython.declare(cython.int, len(Input))
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+GOT_ACK_OF_FIN = cython.declare(cython.int, int(Input.GOT_ACK_OF_FIN))
 
 
 @cython.final
@@ -36,7 +37,7 @@ class Segment:
         self.row = self.frame = self.time = 0
 
     @cython.cfunc
-    def step(self, which: cython.int, holds: cython.int) -> cython.void:
+    def step(self, which: cython.int, holds: cython.int) -> cython.int:
         """It is step `which`; its equation holds (1), does not (0), or could not be checked (-1)."""
         self.steps |= 1 << which
         if holds >= 0:
@@ -45,7 +46,7 @@ class Segment:
                 self.failed |= 1 << which
 
     @cython.cfunc
-    def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.void:
+    def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.int:
         self.bits |= bit
         self.evidence = evidence
 
@@ -73,12 +74,12 @@ class Journal:
         self.keep_changes = keep_changes
 
     @cython.cfunc
-    def sent(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.void:
+    def sent(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """The endpoint's own segment proves a change of its state."""
         self.now_is(end, TABLE[end.proved * N_INPUTS + given], seg, conn)
 
     @cython.cfunc
-    def now_is(self, end: Endpoint, state: cython.uchar, seg: Segment, conn: Connection) -> cython.void:
+    def now_is(self, end: Endpoint, state: cython.uchar, seg: Segment, conn: Connection) -> cython.int:
         """Its own segment shows that the endpoint is in `state`."""
         if state != end.proved:
             end.proved = state
@@ -86,48 +87,56 @@ class Journal:
                 conn.changes.append(("proved", end.side, state, seg.row, seg.frame, seg.time))
 
     @cython.cfunc
-    def got(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.void:
+    def got(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """An input has passed the capture point on its way to the endpoint; of one never seen nothing is assumed."""
         if end.proved == UNKNOWN and not end.seen:
-            return
-        end.push(given, seg.row, seg.frame, seg.time)
+            return 0
+        end.push(given, seg.row)
+        if given == GOT_ACK_OF_FIN:
+            end.need = -1
 
     @cython.cfunc
-    def arrived(self, end: Endpoint, upto: cython.Py_ssize_t, seg: Segment, conn: Connection) -> cython.void:
+    def arrived(self, end: Endpoint, upto: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """The endpoint's segment shows that its first `upto` pending inputs had arrived."""
-        k: cython.Py_ssize_t
-        given: cython.int
+        k: cython.int
         for k in range(upto):
-            given = end.pending[k][0]
-            self.now_is(end, TABLE[end.proved * N_INPUTS + given], seg, conn)
-        del end.pending[:upto]
+            self.now_is(end, TABLE[end.proved * N_INPUTS + end.pending_at(k)], seg, conn)
+        end.take(0, upto)
 
     @cython.cfunc
-    def not_yet(self, end: Endpoint, which: cython.Py_ssize_t, drop: cython.bint, seg: Segment, conn: Connection) -> cython.void:
+    def not_yet(self, end: Endpoint, which: cython.int, drop: cython.bint, seg: Segment, conn: Connection) -> cython.int:
         """The pending input `which` had not arrived up to now: earlier rows that assumed it are put right.
 
         It may have arrived just after the segment was sent, so it is pending from this row on; or, with `drop`, it
         was lost.
         """
-        since: cython.longlong = end.pending[which][1]
+        given: cython.int = end.pending_at(which)
+        since: cython.longlong = end.since[given]
         state: cython.uchar = end.estimate(which)
         if since < seg.row and state != end.estimate(which + 1):
-            last = self.states[-1] if self.states else None
-            if last is not None and last[0] == conn.conn_id and last[1] == end.side and last[3] == since and last[4] == state:
-                last[3] = seg.row
-            else:
-                self.states.append([conn.conn_id, end.side, since, seg.row, state])
+            self.amend_states(conn.conn_id, end.side, since, seg.row, state)
             if self.keep_changes:
                 conn.changes.append(("refuted", end.side, state, since, seg.frame, seg.time))
         if drop:
-            del end.pending[which]
+            end.take(which, 1)
         else:
-            end.pending[which] = [end.pending[which][0], seg.row, seg.frame, seg.time, end.pending[which][4]]
+            end.since[given] = seg.row
 
     @cython.cfunc
-    def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.void:
+    def amend_states(
+        self, conn_id: cython.longlong, side: cython.uchar, first: cython.longlong, after: cython.longlong, state: cython.uchar
+    ) -> cython.int:
+        """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
+        last = self.states[-1] if self.states else None
+        if last is not None and last[0] == conn_id and last[1] == side and last[3] == first and last[4] == state:
+            last[3] = after
+        else:
+            self.states.append([conn_id, side, first, after, state])
+
+    @cython.cfunc
+    def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.int:
         """Work the best estimate out again after a segment."""
-        state: cython.uchar = end.estimate(len(end.pending))
+        state: cython.uchar = end.estimate(end.pending)
         if self.keep_changes and state != end.state:
             conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
         end.state = state
@@ -135,7 +144,7 @@ class Journal:
     @cython.cfunc
     def amend(
         self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
-    ) -> cython.void:
+    ) -> cython.int:
         """Later evidence, the segment in hand, changes the anomalies of an earlier row of the connection."""
         frame, time = (conn.rst_frame, conn.rst_time) if row == conn.rst_row else (None, None)
         self.labels.append((row, add, drop, conn.conn_id, frame, time, seg.frame))

@@ -56,23 +56,22 @@ FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_chan
 
 
 @cython.cfunc
-def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.void:
+def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
     """Place what the segment carries among the octets of its direction."""
     me.probe_kind = 0
     if not seg.flags & (SYN | FIN | RST) and seg.payload <= 1 and probe(seg, conn, me, peer):
-        return
+        return 0
     before: cython.longlong = me.front
     new: cython.longlong
     if seg.s > me.top and seg.has_seq:
         if seg.s > me.top + SANE:
-            return
+            return 0
         seg.find(PREVIOUS_SEGMENT_LOST, seg.s - me.top)
         me.lost_segments += 1
         me.gap_time = seg.time
-        me.gap_end = seg.s
     if seg.span == 0:
         me.top = max(me.top, seg.s)
-        return
+        return 0
     if seg.s < me.top:
         new = me.cover(seg.s, seg.e)
         send_again(seg, conn, me, peer, new)
@@ -97,14 +96,14 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
 
 
 @cython.cfunc
-def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong) -> cython.void:
+def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong) -> cython.int:
     """It begins below the highest number seen: octets again, or a hole filled."""
     again: cython.longlong = seg.span - new
     if again <= 0:
         fill_hole(seg, me, peer)
-        return
+        return 0
     if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
-        return  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
+        return 0  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
     seg.find(RETRANSMISSION, seg.s)
     me.resent_octets += min(again, seg.payload)
     me.karn_end = max(me.karn_end, seg.e)
@@ -117,7 +116,7 @@ def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new
 
 
 @cython.cfunc
-def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.void:
+def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """New octets below the highest seen: sent earlier than those above and late, or sent later and a resend."""
     order: cython.int = sent_order(seg, me)
     age: cython.longlong = seg.time - me.gap_time
@@ -185,12 +184,12 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 
 @cython.cfunc
-def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.void:
+def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
     """What the segment's ack says of the octets that the peer sent."""
     unseen: cython.longlong = seg.a - peer.top
     if unseen > 0:
         if unseen > SANE:
-            return
+            return 0
         if seg.a <= peer.probe_end:  # the octet of a window probe was taken after all
             peer.unique_octets += peer.cover(peer.top, seg.a)
         else:
@@ -211,13 +210,13 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
 
 
 @cython.cfunc
-def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.void:
+def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.int:
     """An RTT sample of the peer's segments (RFC 6298); none for what was sent twice (Karn's algorithm)."""
     if sent < 0 or not seg.timed or seg.a <= peer.karn_end:
-        return
+        return 0
     rtt: cython.longlong = seg.time - sent
     if rtt < 0:
-        return
+        return 0
     value: cython.double = rtt
     seg.rtt = rtt
     if peer.rtt_n == 0:
@@ -235,7 +234,7 @@ def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.void:
 
 
 @cython.cfunc
-def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.void:
+def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """The ack of before, without payload: an answer to a probe, a window update, a duplicate ACK, or nothing."""
     if peer.probe_kind == KEEP_ALIVE_PROBE:
         seg.bits |= KEEP_ALIVE_ACK
@@ -253,7 +252,7 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.void:
 
 
 @cython.cfunc
-def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
     """The window that the segment offers, and its right edge."""
     shift: cython.int
     if seg.flags & SYN:
@@ -267,7 +266,7 @@ def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
         me.zero_windows += 1
     me.raw_window = seg.raw_window
     if seg.window < 0:
-        return
+        return 0
     if seg.a >= 0:
         shift = min(max(me.wscale, 0), 14)
         if me.edge >= 0 and seg.a >= me.last_ack and seg.a + seg.window + (1 << shift) <= me.edge:
@@ -281,7 +280,7 @@ def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 
 @cython.cfunc
-def remember(seg: Segment, me: Endpoint) -> cython.void:
+def remember(seg: Segment, me: Endpoint) -> cython.int:
     """Keep what tells the order of sending: IP ID (where this sender's steps are small), TSval."""
     ahead: cython.int
     if seg.ip_id != 0:

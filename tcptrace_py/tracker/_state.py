@@ -41,22 +41,25 @@ def seq_delta(a: cython.uint, b: cython.uint) -> cython.longlong:
 class Endpoint:
     """One end of a connection: its state, and everything about the direction in which it sends.
 
-    `proved` is the state that its own segments show.  `pending` lists, in order, the inputs that have passed the
-    capture point on their way to it: [input, row, frame, time, need], where an acknowledgment of `need` by this
-    endpoint proves that the input arrived (-1: nothing proves it).  `state` is the best estimate: all of them arrived.
+    `proved` is the state that its own segments show.  `queue` holds, four bits each, the `pending` inputs that have
+    passed the capture point on their way to it, in order; `since[input]` is the row of each.  An acknowledgment of
+    `need` proves that GOT_ACK_OF_FIN arrived (-1: nothing does).  `state` is the best estimate: all have arrived.
     """
 
     def __init__(self, side: cython.uchar, state: cython.uchar):
         self.side = side
         self.proved = self.state = state
-        self.pending = []
+        self.pending = self.queue = 0
+        self.need = -1
+        if not cython.compiled:  # a C array otherwise
+            self.since = [0] * N_INPUTS
         self.seen = self.fin_passed = self.ack_of_fin_passed = self.ack_of_syn_passed = False
         self.base = 0
         self.based = self.has_isn = False
         self.top = self.front = self.floor = self.syn_payload = 0
         self.una = self.fin_end = self.fin_ack = -1
         self.ranges = None
-        self.last_ack = self.last_end = -1
+        self.last_ack = -1
         self.window = self.edge = -1
         self.raw_window = self.wscale = self.mss = -1
         self.sack_permitted = self.timestamps = False
@@ -65,7 +68,7 @@ class Endpoint:
         self.has_tsval = self.any_good_sum = False
         self.ring_at = -1
         self.ring_class = self.ring_head = self.ring_n = 0
-        self.karn_end = self.gap_time = self.gap_end = self.probe_end = -1
+        self.karn_end = self.gap_time = self.probe_end = -1
         self.dup_acks = self.probe_kind = 0
         self.segments = self.wire_bytes = self.octets = self.unique_octets = self.resent_octets = 0
         self.missing_octets = self.data_segments = self.retransmissions = self.out_of_order = 0
@@ -88,7 +91,7 @@ class Endpoint:
         return self.top + seq_delta(number, cython.cast(cython.uint, (self.base + self.top) & M32))
 
     @cython.cfunc
-    def base_at(self, number: cython.uint, relative: cython.longlong) -> cython.void:
+    def base_at(self, number: cython.uint, relative: cython.longlong) -> cython.int:
         """Begin this direction: raw `number` is relative `relative`."""
         self.base = cython.cast(cython.uint, (number - relative) & M32)
         self.based = True
@@ -161,20 +164,43 @@ class Endpoint:
     # -- state --------------------------------------------------------------------------------------------------
 
     @cython.cfunc
-    def estimate(self, upto: cython.Py_ssize_t) -> cython.uchar:
+    def estimate(self, upto: cython.int) -> cython.uchar:
         """Its state once the first `upto` pending inputs have arrived."""
         state: cython.uchar = self.proved
-        given: cython.int
-        k: cython.Py_ssize_t
+        queue: cython.ulonglong = self.queue
+        k: cython.int
         for k in range(upto):
-            given = self.pending[k][0]
-            state = TABLE[state * N_INPUTS + given]
+            state = TABLE[state * N_INPUTS + (queue & 15)]
+            queue >>= 4
         return state
 
-    @cython.ccall
-    def push(self, given: cython.int, row: cython.longlong, frame: cython.longlong, time: cython.longlong):
+    @cython.cfunc
+    def push(self, given: cython.int, row: cython.longlong) -> cython.int:
         """An input is on its way to this endpoint, or, for a reset of its own, was claimed in its name."""
-        self.pending.append([given, row, frame, time, -1])
+        self.queue |= cython.cast(cython.ulonglong, given) << (4 * self.pending)
+        self.pending += 1
+        self.since[given] = row
+
+    @cython.cfunc
+    def pending_at(self, k: cython.int) -> cython.int:
+        """The pending input in place `k`."""
+        return (self.queue >> (4 * k)) & 15
+
+    @cython.cfunc
+    def waiting(self, given: cython.int) -> cython.int:
+        """The place of `given` among the pending inputs, or -1."""
+        k: cython.int
+        for k in range(self.pending):
+            if self.pending_at(k) == given:
+                return k
+        return -1
+
+    @cython.cfunc
+    def take(self, first: cython.int, n: cython.int) -> cython.int:
+        """Remove `n` pending inputs from place `first` on."""
+        below: cython.ulonglong = self.queue & ((cython.cast(cython.ulonglong, 1) << (4 * first)) - 1)
+        self.queue = (self.queue >> (4 * (first + n))) << (4 * first) | below
+        self.pending -= n
 
 
 @cython.final

@@ -25,21 +25,21 @@ cdef class Tracker:
     cdef object closed
     cdef long long[::1] recent  # places of 4 words: identity, time, frame, unused
 
-    cdef void segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef void read(self, Batch b, Py_ssize_t i)
+    cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef int read(self, Batch b, Py_ssize_t i)
     cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef void place(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef int place(self, Connection conn, Endpoint me, Endpoint peer)
     cdef bint is_copy(self, Connection conn, Endpoint me)
-    cdef void apply(self, Connection conn, Endpoint me, Endpoint peer)
-    cdef void closing(self, Connection conn, Endpoint me, Endpoint peer)
-    cdef void options(self, Endpoint me)
-    cdef void notice(self, Connection conn)
-    cdef void count(self, Connection conn, Endpoint me)
-    cdef void write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer)
-    cdef void end(self, Connection conn)
-    cdef void leave(self, Py_ssize_t slot, Connection conn)
+    cdef int apply(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef int closing(self, Connection conn, Endpoint me, Endpoint peer)
+    cdef int options(self, Endpoint me)
+    cdef int notice(self, Connection conn)
+    cdef int count(self, Connection conn, Endpoint me)
+    cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer)
+    cdef int end(self, Connection conn)
+    cdef int leave(self, Py_ssize_t slot, Connection conn)
     cdef bint same_again(self, Connection conn, unsigned char side)
 
 cdef int ones(unsigned long long word) noexcept nogil

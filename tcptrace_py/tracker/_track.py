@@ -64,7 +64,7 @@ SACK_PERMITTED = cython.declare(cython.uint, 1)
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 MIX = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
-COPY_PLACES = cython.declare(cython.ulonglong, 1 << 16)
+COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
@@ -197,7 +197,7 @@ class Tracker:
     # -- one segment ---------------------------------------------------------------------------------------------
 
     @cython.cfunc
-    def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.void:
+    def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.int:
         seg: Segment = self.seg
         self.read(b, i)
         conn: Connection = self.by_slot[slot]
@@ -235,7 +235,7 @@ class Tracker:
         conn.rows += 1
 
     @cython.cfunc
-    def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.void:
+    def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
         """Take the segment in hand from its batch."""
         seg: Segment = self.seg
         seg.row = self.row
@@ -272,7 +272,7 @@ class Tracker:
                 self.clock = seg.time
 
     @cython.cfunc
-    def place(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+    def place(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """The segment's numbers, relative to the beginning of either direction."""
         seg: Segment = self.seg
         if not me.based:
@@ -331,7 +331,7 @@ class Tracker:
         return False
 
     @cython.cfunc
-    def apply(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+    def apply(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """What a segment other than a RST does."""
         seg: Segment = self.seg
         if seg.flags & SYN:
@@ -358,7 +358,7 @@ class Tracker:
             me.ttl = seg.ttl
 
     @cython.cfunc
-    def options(self, me: Endpoint) -> cython.void:
+    def options(self, me: Endpoint) -> cython.int:
         """What a SYN offers."""
         seg: Segment = self.seg
         me.mss = seg.mss
@@ -369,7 +369,7 @@ class Tracker:
             seg.find(WSCALE_GT14, seg.wscale)
 
     @cython.cfunc
-    def closing(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+    def closing(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """Note when both ends have closed, or may have; the 2MSL of TIME-WAIT begin again with a FIN again."""
         done: cython.bint = (me.state == CLOSED or me.state == TIME_WAIT) and (
             peer.state == CLOSED or peer.state == TIME_WAIT
@@ -384,7 +384,7 @@ class Tracker:
                 self.closed.append(conn)
 
     @cython.cfunc
-    def count(self, conn: Connection, me: Endpoint) -> cython.void:
+    def count(self, conn: Connection, me: Endpoint) -> cython.int:
         seg: Segment = self.seg
         if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
             me.idle_max = seg.time - me.last_time
@@ -408,7 +408,7 @@ class Tracker:
             seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
 
     @cython.cfunc
-    def notice(self, conn: Connection) -> cython.void:
+    def notice(self, conn: Connection) -> cython.int:
         """Count the anomalies of the segment, and keep them as events where asked."""
         seg: Segment = self.seg
         bits: cython.ulonglong = seg.bits
@@ -423,7 +423,7 @@ class Tracker:
             code += 1
 
     @cython.cfunc
-    def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.void:
+    def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         seg: Segment = self.seg
         self.conn[i] = conn.conn_id
         self.direction[i] = me.side
@@ -524,7 +524,7 @@ class Tracker:
     # -- the end of connections ----------------------------------------------------------------------------------
 
     @cython.cfunc
-    def end(self, conn: Connection) -> cython.void:
+    def end(self, conn: Connection) -> cython.int:
         """The connection has left: add it to the totals."""
         if conn.older is not None:
             self.end(conn.older)
@@ -563,7 +563,7 @@ class Tracker:
             self.finished.append(conn)
 
     @cython.cfunc
-    def leave(self, slot: cython.Py_ssize_t, conn: Connection) -> cython.void:
+    def leave(self, slot: cython.Py_ssize_t, conn: Connection) -> cython.int:
         self.end(conn)
         self.by_slot[slot] = None
         self.flows.release(slot)
@@ -573,6 +573,7 @@ class Tracker:
         for slot, conn in enumerate(self.by_slot):
             if conn is not None:
                 self.leave(slot, conn)
+        self.closed.clear()
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""

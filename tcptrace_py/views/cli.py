@@ -88,6 +88,9 @@ Msl2 = Annotated[
     int | None,
     typer.Option("--msl2", metavar="SECONDS", parser=_nanoseconds, help="How long TIME_WAIT lasts (2MSL)."),
 ]
+Checksums = Annotated[
+    bool, typer.Option("--checksums/--no-checksums", help="Set segments with a wrong checksum aside.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
 
@@ -131,24 +134,19 @@ def _let_go_of_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _reading(reader: Reader, link_type: int | None, idle_timeout: int | None, msl2: int | None, quiet: bool) -> Reading:
+def _reading(quiet: bool, **given: Any) -> Reading:
+    """The options that were given, under the names that `tcptrace_py.analyze` has for them."""
     from tcptrace_py.views.commands import Reading
 
-    given = {"reader": reader.value, "link_type": link_type, "idle_timeout_ns": idle_timeout, "msl2_ns": msl2}
     return Reading({name: value for name, value in given.items() if value is not None}, quiet)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
+        from tcptrace_py import __version__
         from tcptrace_py.analysis import compiled
 
-        try:
-            number = version("tcptrace_py")
-        except PackageNotFoundError:  # run from a source tree
-            number = "(not installed)"
-        typer.echo(f"tcpflows {number} ({'compiled' if compiled() else 'interpreted'})")
+        typer.echo(f"tcpflows {__version__} ({'compiled' if compiled() else 'interpreted'})")
         raise typer.Exit
 
 
@@ -198,13 +196,21 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     link_type: LinkType = None,
     idle_timeout: IdleTimeout = None,
     msl2: Msl2 = None,
+    checksums: Checksums = True,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Say what happened: a summary, or tables."""
     from tcptrace_py.views import commands
 
-    reading = _reading(reader, link_type, idle_timeout, msl2, quiet)
+    reading = _reading(
+        quiet,
+        reader=reader.value,
+        link_type=link_type,
+        idle_timeout_ns=idle_timeout,
+        msl2_ns=msl2,
+        verify_checksums=checksums,
+    )
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv
     )
@@ -230,13 +236,21 @@ def show(  # noqa: PLR0913 - the options of a command line
     link_type: LinkType = None,
     idle_timeout: IdleTimeout = None,
     msl2: Msl2 = None,
+    checksums: Checksums = True,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Draw one connection as a ladder."""
     from tcptrace_py.views import commands
 
-    reading = _reading(reader, link_type, idle_timeout, msl2, quiet)
+    reading = _reading(
+        quiet,
+        reader=reader.value,
+        link_type=link_type,
+        idle_timeout_ns=idle_timeout,
+        msl2_ns=msl2,
+        verify_checksums=checksums,
+    )
     return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
 
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
@@ -17,13 +18,11 @@ from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
 from tcptrace_py.views.progress import Progress
 from tcptrace_py.views.terminal import summary_lines, worst_first
-from tcptrace_py.views.where import nearest, parse
 from tcptrace_py.views.wording import count
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -147,6 +146,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _choice(request: Request, kind: str) -> Choice:
+    from tcptrace_py.views.where import nearest, parse
+
     into_folder = request.output is not None and _is_folder(request.output)
     default = list(TABLES) if into_folder and not (request.where or request.columns) else ["connections"]
     tables = [name.strip() for name in request.tables.split(",")] if request.tables else default
@@ -183,7 +184,7 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
     progress = Progress(path, quiet=request.reading.quiet)
     verdict = request.verdict
     try:
-        trace = read(path, tables=tables, progress=progress, **request.reading.options)
+        trace = read(path, tables=_at_once(tables, path), progress=progress, **request.reading.options)
     except UnreadableError as error:
         progress.clear()
         say(str(error))
@@ -197,6 +198,11 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
         verdict.unreadable += trace.status != "partial"
         complain(trace)
     return trace
+
+
+def _at_once(tables: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """What to keep from the first reading: the timeline is large, and a file can be read again for it."""
+    return tuple(table for table in tables if table != "timeline" or not Path(path).is_file())
 
 
 def complain(trace: Trace) -> None:
@@ -256,6 +262,8 @@ def _watched(fail_on: str) -> set[str]:
         elif name in BY_NAME:
             watched.add(name)
         else:
+            from tcptrace_py.views.where import nearest
+
             hint = nearest(name, [*BY_NAME, *Severity.__members__])
             raise UsageError(f"--fail-on: {name!r} is neither a finding nor a severity{hint}")
     return watched

@@ -187,7 +187,7 @@ def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Itera
     )
     for rung in ladder.rungs:
         if isinstance(rung, Fold):
-            yield [Part(" " * margin), *_told(rung, glyphs)]
+            yield from ([Part(" " * margin), *told] for told in _packed(_told(rung, glyphs), width - margin))
             continue
         if rung.gap:
             yield line(" " * margin, Part("here the capture is damaged: segments may be missing", "wrong"))
@@ -262,16 +262,15 @@ def _packed(notes: Iterator[Part], width: int) -> Iterator[Line]:
         yield packed
 
 
-def _told(fold: Fold, glyphs: Glyphs) -> Line:
-    """The one line that stands for a run."""
+def _told(fold: Fold, glyphs: Glyphs) -> Iterator[Part]:
+    """What is said of a run that is not shown."""
     words = [count(fold.segments, "segment")]
     words += [f"in {duration(fold.span_ns)}"] if fold.span_ns is not None else []
     words += [f"{amount(fold.to_server)} {glyphs.right}"] if fold.to_server else []
     words += [f"{glyphs.left} {amount(fold.to_client)}"] if fold.to_client else []
-    parts = line(Part(f"{glyphs.fold} {'  '.join(words)}", "faint"))
+    yield Part(f"{glyphs.fold} {'  '.join(words)}", "faint")
     for name, number in fold.findings:
-        parts += [Part("  "), Part(f"{number:,} {name}", severity_of(name))]
-    return parts
+        yield Part(f"{number:,} {name}", severity_of(name))
 
 
 def ladder_text(record: Row, rows: Sequence[Row], *, width: int = 100, unfold: bool = False) -> str:

@@ -5,27 +5,29 @@ Bounded, because notebooks are stored with what they show.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tcptrace_py.views.ink import Line, line, marked_up
 from tcptrace_py.views.ladder import draw, lay_out
-from tcptrace_py.views.terminal import Summary, summary_lines
+from tcptrace_py.views.terminal import summary_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
+
+    from tcptrace_py.analysis import Connection, Trace
 
 LIMIT = 100_000  # characters of HTML
 WIDTH = 120
 
 
-def summary_html(summary: Summary) -> str:
+def trace_html(trace: Trace) -> str:
     """The summary of a trace."""
-    return _bounded(summary_lines(summary, WIDTH))
+    return _bounded(summary_lines(trace.summary, WIDTH))
 
 
-def ladder_html(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def connection_html(connection: Connection) -> str:
     """The ladder of a connection, long runs folded."""
-    return _bounded(draw(lay_out(record, rows), WIDTH))
+    return _bounded(draw(lay_out(connection.record, connection.rows()), WIDTH))
 
 
 def _bounded(lines: Iterable[Line]) -> str:

@@ -6,6 +6,7 @@ pandas nor pyarrow, so that a small capture is answered at once.
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tcptrace_py.views.ink import Line, Part, line, width_of
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
 
 INDENT = "  "
+SEVERITY_WIDTH = len("warning  ")
+ROOM_FOR_FINDINGS = 26
+READABLE = 16  # less of a sentence than this says nothing
 HANDSHAKES = {str(shape): meaning for shape, meaning in HANDSHAKE_MEANING.items()}
 TEARDOWNS = {str(shape): meaning for shape, meaning in TEARDOWN_MEANING.items()}
 
@@ -50,14 +54,17 @@ def summary_lines(summary: Summary, width: int, *, top: int = 20) -> Iterator[Li
     worst = summary.worst[:top]
     if worst:
         yield []
-        title = "Connections" if len(worst) == summary.connections else f"Worst {count(len(worst), 'connection')}"
-        yield line(Part(title, "heading"))
+        some = (
+            "" if len(worst) == summary.connections else f"Worst connections ({len(worst)} of {summary.connections:,})"
+        )
+        yield line(Part(some or "Connections", "heading"))
         yield from connection_lines(worst, width)
 
 
 def capture_lines(capture: Record, width: int) -> Iterator[Line]:
     """One input: its name and kind, what it held, what was not used and why, and what is wrong with it."""
-    kinds = [capture.get("format"), capture.get("compression"), *(capture.get("link_types") or ())]
+    links = [f"link type {link}" if link.isdecimal() else link for link in capture.get("link_types") or ()]
+    kinds = [capture.get("format"), capture.get("compression"), *links]
     yield line(Part(str(capture["path"]), "heading"), INDENT, ", ".join(str(kind) for kind in kinds if kind))
     read = count(capture["packets_read"], "packet")
     first, last = capture.get("first_time"), capture.get("last_time")
@@ -71,8 +78,9 @@ def capture_lines(capture: Record, width: int) -> Iterator[Line]:
             yield line(INDENT, shortened(text, width - len(INDENT)))
     if capture.get("status", "ok") != "ok":
         yield line(INDENT, Part(f"{capture['status']}: {capture.get('message') or capture.get('reason')}", "error"))
-    for note in (*(capture.get("notes") or ()), *(capture.get("findings") or ())):
-        yield line(INDENT, Part(f"note: {note}", "note"))
+    notes = [*(capture.get("notes") or ()), *(capture.get("findings") or ())]
+    if notes:
+        yield line(INDENT, Part(f"note: {', '.join(notes)}", "note"))
 
 
 def shape_lines(title: str, counts: Mapping[str, int], meanings: Mapping[str, str], width: int) -> Iterator[Line]:
@@ -91,37 +99,43 @@ def worst_first(findings: Mapping[str, tuple[int, int]]) -> list[str]:
 
 
 def finding_lines(findings: Mapping[str, tuple[int, int]], width: int) -> Iterator[Line]:
-    """Findings by kind: severity, name, on how many segments of how many connections, and the condition."""
-    names = max(map(len, findings))
-    head = f"{'Findings':<{names + 11}}  {'segments':>9}  {'connections':>11}"
-    yield line(Part(head, "heading"))
-    for name in worst_first(findings):
+    """Findings by kind: severity, name, on how many segments of how many connections, and the condition.
+
+    Those that are mere information come together at the end.
+    """
+    told = [name for name in worst_first(findings) if BY_NAME[name].severity > Severity.info]
+    names = max(map(len, told), default=0)
+    yield line(Part(f"{'Findings':<{names + 11}}  " + " segments  connections" * bool(told), "heading"))
+    for name in told:
         anomaly = BY_NAME[name]
         segments, connections = findings[name]
         severity = anomaly.severity.name
-        numbers = f"{name:<{names}}  {segments or '':>9}  {connections:>11,}  "
-        known = len(INDENT) + 9 + len(numbers)
-        yield line(
-            INDENT,
-            Part(f"{severity:<7}  ", severity),
-            numbers,
-            Part(shortened(anomaly.condition, width - known), "faint") if width - known >= len(INDENT) * 8 else "",
-        )
+        numbers = f"{name:<{names}}  {f'{segments:,}' if segments else '':>9}  {connections:>11,}  "
+        room = width - len(INDENT) - SEVERITY_WIDTH - len(numbers)
+        condition = Part(shortened(anomaly.condition, room), "faint") if room >= READABLE else Part("")
+        yield line(INDENT, Part(f"{severity:<{SEVERITY_WIDTH}}", severity), numbers, condition)
+    rest = [name for name in worst_first(findings) if name not in told]
+    if rest:
+        text = ", ".join(f"{name} ({max(findings[name]):,})" for name in rest)
+        margin = INDENT + f"{Severity.info.name:<{SEVERITY_WIDTH}}"
+        for row in wrap(text, max(width, 40), initial_indent=margin, subsequent_indent=" " * len(margin)):
+            yield line(Part(row, Severity.info.name))
 
 
 def connection_lines(records: list[dict[str, Any]], width: int) -> Iterator[Line]:
     """Connections one a line where both halves fit beside each other, else one on two lines."""
     ids = max(len(str(record["conn_id"])) for record in records)
     left = [_who(record, ids) for record in records]
-    right = [[*_what(record), *_findings(record)] for record in records]
+    right = [_what(record) for record in records]
     column = max(map(width_of, left)) + 2
-    if column + max(map(width_of, right)) <= width:
-        for who, what in zip(left, right, strict=True):
-            yield [*who, Part(" " * (column - width_of(who))), *what]
+    if column + max(map(width_of, right)) + ROOM_FOR_FINDINGS <= width:
+        for who, what, record in zip(left, right, records, strict=True):
+            row = [*who, Part(" " * (column - width_of(who))), *what]
+            yield row + _findings(record, width - width_of(row))
         return
     margin = len(INDENT) + ids + 2
-    for who, record in zip(left, records, strict=True):
-        two = who, [Part(" " * margin), *_what(record)]
+    for who, what, record in zip(left, right, records, strict=True):
+        two = who, [Part(" " * margin), *what]
         roomy = min(two, key=width_of)
         roomy += _findings(record, width - width_of(roomy))
         yield from two
@@ -145,7 +159,7 @@ def _what(record: Record) -> Line:
     return line("  ".join(facts))
 
 
-def _findings(record: Record, room: int = 1000) -> Line:
+def _findings(record: Record, room: int) -> Line:
     """The names of findings that fit, and how many do not."""
     names = list(record.get("findings") or ())
     parts: Line = []

@@ -99,6 +99,8 @@ def test_as_dpkt_reads_them(path):
 def _as_tcpdump_prints(path, *options):
     """What the printed text says of each packet."""
     text = subprocess.run([TCPDUMP, *options, "-r", path], capture_output=True, check=False).stdout
+    if b"IP" not in text:  # nothing, or other protocols only
+        pytest.skip("tcpdump prints no IP packet")
     decoder = PrintedDecoder()
     got, _ = frames_of(text)
     assert {frame.link for frame in got} == {LINK_PRINTED}
@@ -114,15 +116,12 @@ def test_relative_numbers_are_the_absolute_ones(path, look):
     """tcpdump with -S prints what we make of its text without; but for directions of which it printed no base."""
     relative = _as_tcpdump_prints(path, "-nn", look)
     absolute = _as_tcpdump_prints(path, "-nn", look, "-S")
-    known = set()
     for mine, theirs in zip(relative, absolute, strict=True):
         if isinstance(theirs, Unused):
             assert mine is theirs
             continue
         me, peer = (mine.src, mine.sport), (mine.dst, mine.dport)
         pair = frozenset((me, peer))
-        if mine.flags & 2 or not mine.marks & b.NO_SEQ:
-            known.add((pair, me, "own") if mine.seq == theirs.seq else (pair, me, "relative"))
         if mine == theirs:
             continue
         # the exception: the first segment with ACK of this pair was a bare one, from the end that stays relative

@@ -80,7 +80,7 @@ class _Slow(io.RawIOBase):
     sizes=st.lists(st.integers(1, 300), min_size=1, max_size=5),
     live=st.booleans(),
 )
-def test_any_chunks_give_the_same_frames(name, monkeypatch, chunk, rows, sizes, live):
+def test_any_chunks_give_the_same_frames(name, monkeypatch, chunk, rows, sizes, live):  # noqa: PLR0913, PLR0917
     monkeypatch.setattr(source, "CHUNK", chunk)
     monkeypatch.setattr(reader, "ROWS", rows)
     slow = _Slow(INPUTS[name], sizes)

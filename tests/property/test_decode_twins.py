@@ -6,8 +6,8 @@ import struct
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tcptrace_py.decode import Decoder, DpktDecoder
 
+from tcptrace_py.decode import Decoder, DpktDecoder
 from tests import naive_decode
 from tests import packets as p
 from tests.decoding import decoded
@@ -42,9 +42,13 @@ SEGMENTS = st.builds(
     checksum=st.sampled_from([None, None, 0, 0xFFFF]),
     offset=st.sampled_from([None, None, None, 0, 4, 5, 15]),
 )
-DATAGRAMS = st.builds(lambda data, port: p.udp(data, 5000, port), st.binary(max_size=20), st.sampled_from([53, 4789, 2152]))
-PAYLOADS_4 = st.tuples(SEGMENTS, st.just(6)) | st.tuples(DATAGRAMS, st.just(17)) | st.tuples(
-    st.binary(max_size=30), st.sampled_from([0, 1, 2, 6, 43, 50, 51, 58, 132, 255])
+DATAGRAMS = st.builds(
+    lambda data, port: p.udp(data, 5000, port), st.binary(max_size=20), st.sampled_from([53, 4789, 2152])
+)
+PAYLOADS_4 = (
+    st.tuples(SEGMENTS, st.just(6))
+    | st.tuples(DATAGRAMS, st.just(17))
+    | st.tuples(st.binary(max_size=30), st.sampled_from([0, 1, 2, 6, 43, 50, 51, 58, 132, 255]))
 )
 EXTENSION = st.one_of(
     st.tuples(st.sampled_from([0, 60, 135, 139, 140]), st.sampled_from([8, 16]).map(p.padded_extension)),
@@ -81,7 +85,9 @@ PACKETS_6 = st.builds(
 TAGGED = st.builds(
     lambda packet, tags: _tagged(packet, tags),
     PACKETS_4 | PACKETS_6,
-    st.lists(st.tuples(st.sampled_from([0, 1, 5, 4095]), st.sampled_from([0x8100, 0x88A8, 0x9100, 0x9200])), max_size=9),
+    st.lists(
+        st.tuples(st.sampled_from([0, 1, 5, 4095]), st.sampled_from([0x8100, 0x88A8, 0x9100, 0x9200])), max_size=9
+    ),
 )
 
 
@@ -155,6 +161,8 @@ def test_checksum_wherever_the_segment_lies(payload: bytes, before: int, after: 
     """The sum is taken by eight octets; neither where it starts nor what surrounds it may matter."""
     packet = p.ipv4(p.tcp(payload=payload))
     data = frames([b"\xff" * before, packet, b"\xff" * after], 101)
-    wrong = frames([b"\xff" * before, packet[:30] + struct.pack(">H", packet[30] ^ 0x55) + packet[32:], b"\xff" * after], 101)
+    wrong = frames(
+        [b"\xff" * before, packet[:30] + struct.pack(">H", packet[30] ^ 0x55) + packet[32:], b"\xff" * after], 101
+    )
     assert [row["marks"] for row in decoded(data, Decoder).rows] == [256]
     assert [row["marks"] for row in decoded(wrong, Decoder).rows] == [64]

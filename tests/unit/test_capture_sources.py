@@ -1,7 +1,11 @@
 """Where captures come from: paths, pipes, file objects, iterables; what is no capture gets one plain line."""
 
+import errno
+import gzip
 import io
 import os
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +19,7 @@ from tcptrace_py.capture.through_dpkt import nanoseconds
 from tcptrace_py.errors import ExitCode, UnreadableError, UnsupportedError, UsageError
 from tests.containers import START, TEN, floored, frames_of, pcap, pcapng, snoop, times_and_data
 
+ROOT = Path(__file__).resolve().parents[2]
 MICRO = floored(TEN, 1000)
 PRINTED = b"12:00:00.000001 IP 10.0.0.1.5 > 10.0.0.2.80: Flags [S], seq 1, win 5, length 0\n"
 
@@ -144,6 +149,47 @@ def test_progress(tmp_path):
     assert len(seen) > 1
     assert seen == sorted(seen)
     assert seen[-1] == (size, size)
+
+
+@pytest.mark.parametrize("through", ["file", "pipe"])
+def test_standard_input(tmp_path, through):
+    code = "from tests.containers import frames_of; got, info = frames_of('-'); print(len(got), info.path, info.status)"
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(TEN))
+    with path.open("rb") as file:
+        given = {"stdin": file} if through == "file" else {"input": file.read()}
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, **given)
+    assert (done.stdout, done.stderr) == (b"10 - ok\n", b"")
+
+
+class _Breaking(io.RawIOBase):
+    """A file on a disk that fails after so many bytes."""
+
+    def __init__(self, data, good):
+        self._data, self._good, self._at = data, good, 0
+
+    def readinto(self, target):
+        if self._at >= self._good:
+            raise OSError(errno.EIO, "Input/output error")
+        piece = self._data[self._at : min(self._at + len(target), self._good)]
+        self._at += len(piece)
+        target[: len(piece)] = piece
+        return len(piece)
+
+
+def test_a_disk_that_fails_in_the_middle():
+    data = pcap(TEN)
+    got, info = frames_of(_Breaking(data, len(data) - 5))
+    assert times_and_data(got) == MICRO[:9]
+    assert (info.status, info.reason, info.offset) == ("partial", "read_error", len(data) - 5)
+    assert info.message == f"reading failed: Input/output error, at byte {len(data) - 5}"
+
+
+@pytest.mark.parametrize("data", [pcap(TEN), gzip.compress(pcap(TEN))])
+def test_a_disk_that_fails_at_once(data):
+    with pytest.raises(UnreadableError, match="reading failed: Input/output error") as error:
+        frames_of(_Breaking(data, 0))
+    assert error.value.reason == "read_error"
 
 
 NOT_CAPTURES = {

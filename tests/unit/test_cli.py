@@ -114,13 +114,35 @@ def test_hostile_names_are_shown_safely():
 
 
 def test_options_reach_the_analysis():
-    tcpflows("analyze", "x", "--reader", "dpkt", "--link-type", "101", "--idle-timeout", "0.000000001", "--msl2", "1e2")
+    tcpflows(
+        "analyze",
+        "x",
+        "--reader",
+        "dpkt",
+        "--link-type",
+        "101",
+        "--idle-timeout",
+        "0.000000001",
+        "--msl2",
+        "1e2",
+        "--no-checksums",
+    )
     assert hand_made.asked == [
-        ("x", (), {"reader": "dpkt", "link_type": 101, "idle_timeout_ns": 1, "msl2_ns": 100_000_000_000})
+        (
+            "x",
+            (),
+            {
+                "reader": "dpkt",
+                "link_type": 101,
+                "idle_timeout_ns": 1,
+                "msl2_ns": 100_000_000_000,
+                "verify_checksums": False,
+            },
+        )
     ]
     hand_made.asked.clear()
     tcpflows("analyze", "-", "-t", "timeline")
-    assert hand_made.asked == [("-", ("timeline",), {"reader": "own"})]
+    assert hand_made.asked == [("-", ("timeline",), {"reader": "own", "verify_checksums": True})]
 
 
 def test_csv_json_and_ndjson_say_the_same():

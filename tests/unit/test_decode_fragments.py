@@ -6,6 +6,7 @@ import itertools
 import struct
 
 import pytest
+
 from tcptrace_py.decode import fragments
 from tests import packets as p
 from tests.decoding import decoded, one, why_unused
@@ -100,7 +101,7 @@ def test_tiny_first_fragment_and_offset_one() -> None:
 
 
 def test_pieces_behind_the_end_do_not_count() -> None:
-    beyond = p.fragments_4(WHOLE[:20] + b"\xff" * 200, 104)[1]
+    beyond = p.fragments_4(WHOLE[:20] + b"\xff" * 300, 104)[1]
     first, second = p.fragments_4(WHOLE, 48)
     (row,) = decoded(frames(ethernet([beyond, first, second]))).rows
     assert row["marks"] == JOINED | GOOD

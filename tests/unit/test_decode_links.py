@@ -12,6 +12,13 @@ from tests.decoding import address, decoded, one, why_unused
 SYN = p.ipv4(p.tcp(p.SYN, seq=7, options=p.mss(1460)))
 SYN_6 = p.ipv6(p.tcp(p.SYN, seq=7, options=p.mss(1440)))
 
+
+def erf(kind: bytes, extensions: int = 0) -> bytes:
+    """An ERF header for a frame with SYN."""
+    size = 14 + len(SYN)
+    return b"\0" * 8 + kind + struct.pack(">BHHH", 4, 16 + extensions + 2 + size, 0, size)
+
+
 PLAIN = {
     "ethernet": (p.ethernet(SYN), 1),
     "802.3 with LLC and SNAP": (p.ieee_802_3(SYN), 1),
@@ -30,7 +37,7 @@ PLAIN = {
     "PPP with a protocol of one octet": (p.ppp(SYN)[3:], 9),
     "PPP in HDLC": (p.ppp(SYN), 50),
     "PPP with direction": (b"\0" + p.ppp(SYN), 204),
-    "PPP bridging Ethernet": (b"\xff\x03\0\x31\x80\1" + p.ethernet(SYN), 9),
+    "PPP bridging Ethernet": (b"\xff\x03\0\x31\0\1" + p.ethernet(SYN), 9),
     "PPP multilink, all in one": (b"\xff\x03\0\x3d\xc0\0\0\1" + p.ppp(SYN)[2:], 9),
     "PPP over MPLS": (b"\xff\x03\x02\x81" + p.mpls(SYN, 17), 9),
     "Cisco HDLC under PPP's link type": (p.chdlc(SYN), 9),
@@ -49,19 +56,30 @@ PLAIN = {
     "Fibre Channel": (b"\0" * 16 + p.llc_snap(SYN), 122),
     "IEEE 1394": (b"\0" * 16 + b"\x08\0" + SYN, 138),
     "InfiniBand": (b"\0" * 40 + b"\x08\0\0\0" + SYN, 242),
-    "NFLOG": (b"\2\0\0\0" + struct.pack("<HHI", 8, 10, 1) + struct.pack("<HH", 5, 1) + b"x\0\0\0" + struct.pack("<HH", 4 + len(SYN), 9) + SYN, 239),
+    "NFLOG": (
+        b"\2\0\0\0"
+        + struct.pack("<HHI", 8, 10, 1)
+        + struct.pack("<HH", 5, 1)
+        + b"x\0\0\0"
+        + struct.pack("<HH", 4 + len(SYN), 9)
+        + SYN,
+        239,
+    ),
     "NFLOG, big-endian": (b"\2\0\0\0" + struct.pack(">HHI", 8, 10, 1) + struct.pack(">HH", 4 + len(SYN), 9) + SYN, 239),
     "pflog": (b"\x3d\2" + b"\0" * 62 + SYN, 117),
     "enc": (b"\2\0\0\0" + b"\0" * 8 + SYN, 109),
-    "PKTAP": (struct.pack("<III", 12, 1, 1) + p.ethernet(SYN), 258),
-    "ERF, Ethernet": (b"\0" * 8 + b"\2\4\0\0\0\0\0\0" + b"\0\0" + p.ethernet(SYN), 197),
-    "ERF, Ethernet with extension headers": (b"\0" * 8 + b"\x82\4" + b"\0" * 6 + b"\x80" + b"\0" * 15 + b"\0\0" + p.ethernet(SYN), 197),
+    "PKTAP": (struct.pack("<III", 108, 1, 1) + b"\0" * 96 + p.ethernet(SYN), 258),
+    "ERF, Ethernet": (erf(b"\2") + b"\0\0" + p.ethernet(SYN), 197),
+    "ERF, Ethernet with extension headers": (erf(b"\x82", 16) + b"\x80" + b"\0" * 15 + b"\0\0" + p.ethernet(SYN), 197),
     "802.11": (p.wlan(SYN), 105),
     "802.11 with QoS": (p.wlan(SYN, qos=True), 105),
     "802.11 to the station": (p.wlan(SYN, to_ds=False), 105),
     "radiotap": (p.radiotap(p.wlan(SYN)), 127),
     "radiotap with time, flags and padding": (
-        struct.pack("<BBHIQB", 0, 0, 17, 3, 0, 0x20) + p.wlan(SYN, qos=True)[:26] + b"\0\0" + p.wlan(SYN, qos=True)[26:],
+        struct.pack("<BBHIQB", 0, 0, 17, 3, 0, 0x20)
+        + p.wlan(SYN, qos=True)[:26]
+        + b"\0\0"
+        + p.wlan(SYN, qos=True)[26:],
         127,
     ),
     "Prism": (struct.pack("<II", 0x44, 144) + b"\0" * 136 + p.wlan(SYN), 119),
@@ -73,8 +91,8 @@ PLAIN = {
     "VN-Tag": (p.ethernet(b"\0\1\0\2\x08\0" + SYN, 0x8926), 1),
     "E-Tag": (p.ethernet(b"\0" * 6 + b"\x08\0" + SYN, 0x893F), 1),
     "Cisco MetaData": (p.ethernet(b"\1\1\0\1\0\5\x08\0" + SYN, 0x8909), 1),
-    "FabricPath": (p.ethernet(b"\0\1" + p.ethernet(SYN), 0x8903), 1),
-    "TRILL": (p.ethernet(b"\0\1\0\1" + p.ethernet(SYN), 0x22F3), 1),
+    "FabricPath": (p.ethernet(b"\0\1" + p.ethernet(SYN) + b"\0" * 4, 0x8903), 1),
+    "TRILL": (p.ethernet(b"\0\x42\0\1\0\2" + b"\0" * 4 + p.ethernet(SYN), 0x22F3), 1),
     "NSH": (p.ethernet(b"\x0f\xc6\1\3" + b"\0" * 20 + p.ethernet(SYN), 0x894F), 1),
     "MACsec, not encrypted": (p.ethernet(b"\0\0\0\0\0\1\x08\0" + SYN, 0x88E5), 1),
     "MACsec with a channel": (p.ethernet(b"\x20\0\0\0\0\1" + b"\0" * 8 + b"\x08\0" + SYN, 0x88E5), 1),
@@ -110,7 +128,12 @@ def test_ipv4_behind(case: str) -> None:
 )
 def test_ipv6_behind(frame: bytes, link: int) -> None:
     row = one(frame, link)
-    assert (address(row, "src"), address(row, "dst"), row["mss"], row["marks"]) == (p.CLIENT_6, p.SERVER_6, 1440, 256 | 4096)
+    assert (address(row, "src"), address(row, "dst"), row["mss"], row["marks"]) == (
+        p.CLIENT_6,
+        p.SERVER_6,
+        1440,
+        256 | 4096,
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+
 from tests import packets as p
 from tests.decoding import decoded, why_unused
 from tests.packets import frames

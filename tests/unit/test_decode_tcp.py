@@ -19,7 +19,9 @@ def segment(**fields: object) -> dict[str, object]:
 
 
 def test_every_field() -> None:
-    tcp = p.tcp(p.PSH | p.ACK, seq=2**32 - 1, ack=2**31, payload=b"hello", sport=65535, dport=0, window=0xFFFF, urgent=9)
+    tcp = p.tcp(
+        p.PSH | p.ACK, seq=2**32 - 1, ack=2**31, payload=b"hello", sport=65535, dport=0, window=0xFFFF, urgent=9
+    )
     row = one(p.ethernet(p.ipv4(tcp, "1.2.3.4", "255.255.255.255", ip_id=0xABCD, ttl=255, tos=0xB9)))
     assert (row["seq"], row["ack"], row["sport"], row["dport"]) == (2**32 - 1, 2**31, 65535, 0)
     assert (row["flags"], row["window"], row["urgent"], row["payload"]) == (p.PSH | p.ACK, 0xFFFF, 9, 5)
@@ -337,3 +339,9 @@ def test_checksum_offload_ipv6() -> None:
 def test_ip_header_checksum_is_not_enforced() -> None:
     packet = p.ipv4(p.tcp())
     assert one(packet[:10] + b"\xde\xad" + packet[12:], 101)["marks"] == GOOD
+
+
+@pytest.mark.parametrize(("octet", "bits"), [(0, BAD_OPTION | TRUNCATED), (1, BAD_OPTION | TRUNCATED), (10, TRUNCATED)])
+def test_bad_length_where_the_capture_ends(octet: int, bits: int) -> None:
+    frame = p.ethernet(p.ipv4(p.tcp(options=p.option(8, b"x" * 8, octet))))
+    assert [row["options"] for row in decoded(frames([frame], snaplen=57)).rows] == [bits]

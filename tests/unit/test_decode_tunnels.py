@@ -47,7 +47,7 @@ TUNNELS = {
     "Geneve with IP": (p.geneve(SYN, 42, protocol=0x0800), "geneve 42"),
     "GTP-U": (p.gtp_u(SYN), "gtp"),
     "GTP-U with an extension header": (p.gtp_u(SYN, extension=b"\x85\1\0\1\0"), "gtp"),
-    "GTP-U with sequence numbers": (p.over_udp(b"\x32\xff\0\7\0\0\0\1\0\1\0\0" + SYN, 2152), "gtp"),
+    "GTP-U with sequence numbers": (p.over_udp(b"\x32\xff\0\x2f\0\0\0\1\0\1\0\0" + SYN, 2152), "gtp"),
     "L2TP": (p.l2tp(SYN), "l2tp"),
     "L2TP with length, sequence, offset": (
         p.over_udp(struct.pack(">HHHHHHH", 0x4A02, 99, 7, 8, 1, 1, 2) + b"\0\0" + p.ppp(SYN), 1701),
@@ -78,7 +78,10 @@ TUNNELS_6 = {
     "Geneve": (p.geneve(SYN_6, protocol=0x86DD), "geneve 42"),
     "Teredo": (p.over_udp(SYN_6, 3544), "teredo"),
     "Teredo with origin": (p.over_udp(b"\0\0" + b"\0" * 6 + SYN_6, 3544), "teredo"),
-    "Teredo with authentication and origin": (p.over_udp(b"\0\1\0\0" + b"\0" * 9 + b"\0\0" + b"\0" * 6 + SYN_6, 3544), "teredo"),
+    "Teredo with authentication and origin": (
+        p.over_udp(b"\0\1\0\0" + b"\0" * 9 + b"\0\0" + b"\0" * 6 + SYN_6, 3544),
+        "teredo",
+    ),
     "AYIYA": (p.over_udp(b"\x44\x52\x11\x29" + b"\0" * 4 + b"\0" * 16 + b"\0" * 20 + SYN_6, 5072), "ayiya"),
     "UDP over IPv6": (p.ipv6(p.udp(b"\x08\0\0\0\0\0\x2a\0" + p.ethernet(SYN_6), 9, 4789), protocol=17), "vxlan 42"),
 }
@@ -88,7 +91,12 @@ TUNNELS_6 = {
 def test_ipv6_inside(case: str) -> None:
     outer, name = TUNNELS_6[case]
     row = one(p.ethernet(outer))
-    assert (address(row, "src"), address(row, "dst"), row["payload"], row["marks"]) == (p.CLIENT_6, p.SERVER_6, 3, 256 | 4096)
+    assert (address(row, "src"), address(row, "dst"), row["payload"], row["marks"]) == (
+        p.CLIENT_6,
+        p.SERVER_6,
+        3,
+        256 | 4096,
+    )
     assert row["net_name"] == name
 
 
@@ -140,7 +148,9 @@ def test_outer_vlan_and_inner_vlan() -> None:
 
 
 def test_numbers_are_given_in_order_of_appearance() -> None:
-    packets = [p.ethernet(packet) for packet in (p.vxlan(FRAME, 9), p.vxlan(FRAME, 8), SYN, p.gtp_u(SYN), p.vxlan(FRAME, 9))]
+    packets = [
+        p.ethernet(packet) for packet in (p.vxlan(FRAME, 9), p.vxlan(FRAME, 8), SYN, p.gtp_u(SYN), p.vxlan(FRAME, 9))
+    ]
     nets = [row["net"] for row in decoded(p.frames(packets)).rows]
     assert nets == [1 << 63, 1 << 63 | 1, 0, 1 << 63 | 2, 1 << 63]
 

@@ -74,6 +74,10 @@ def test_golden(name):
 @pytest.mark.parametrize("width", [80, 93, 100, 132, 200])
 def test_no_line_is_wider_than_the_terminal(width):
     lines = list(draw(lay_out(record(), [*handshake(), *bulk(), *close(24)]), width))
+    rows = [*handshake(), *bulk(60)]
+    for i, name in enumerate(["retransmission", "fast_retransmission", "duplicate_ack", "out_of_order", "ambiguous"]):
+        rows[10 + i]["anomalies"] = [name]
+    lines += draw(lay_out(record(), rows), width)  # a fold with much to tell
     lines += draw(lay_out(record(), handshake()), width)  # findings that are on no segment are told above
     assert max(map(width_of, lines)) <= width
 

@@ -1,12 +1,14 @@
 """What a notebook shows: safe, bounded HTML."""
 
-from hand_made import HandMadeTrace, bulk, close, handshake, record, row
+from types import SimpleNamespace
 
-from tcptrace_py.views.notebook import LIMIT, ladder_html, summary_html
+from hand_made import HandMadeTrace, record, row
+
+from tcptrace_py.views.notebook import LIMIT, connection_html, trace_html
 
 
 def test_the_summary():
-    html = summary_html(HandMadeTrace("<script>alert(1)</script>.pcap").summary)
+    html = trace_html(HandMadeTrace("<script>alert(1)</script>.pcap"))
     assert html.startswith(
         '<pre style="line-height:1.25"><span style="font-weight:bold">&lt;script&gt;alert(1)&lt;/script'
     )
@@ -16,7 +18,7 @@ def test_the_summary():
 
 
 def test_a_connection():
-    html = ladder_html(record(), [*handshake(), *bulk(), *close(24)])
+    html = connection_html(HandMadeTrace("x")[0])
     assert '<span style="color:#009e73">handshake_1 ✓</span>' in html
     assert "13 segments  in 12 ms" in html
 
@@ -26,7 +28,7 @@ def test_a_connection_of_many_lines_is_cut_and_says_so():
         row(i, i, "c2s", "S", (0, None, 0), "SYN_SENT/SYN_RCVD", steps=["handshake_1"], steps_ok=[True])
         for i in range(1, 3001)
     ]
-    html = ladder_html(record(), rows)
+    html = connection_html(SimpleNamespace(record=record(), rows=lambda: rows))
     assert LIMIT * 0.99 < len(html) < LIMIT + 100
     told = html.rpartition("\n")[2]
     drawn = html.count("SYN_RCVD")

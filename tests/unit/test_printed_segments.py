@@ -64,6 +64,11 @@ def test_a_bare_ack_has_no_number():
     assert (got.flags, got.seq, got.ack, got.marks) == (ACK, 0, 5, b.NO_SEQ | b.NO_IP)
 
 
+def test_an_ack_flag_without_its_number():
+    got = one(f"IP {A} > {B}: Flags [P.], seq 5:7, win 512, length 2")
+    assert (got.flags, got.ack, got.marks) == (PSH | ACK, 0, b.NO_ACK | b.NO_IP)
+
+
 def test_verbose_ipv4():
     got = one(
         "IP (tos 0x12,ECT(0), ttl 63, id 4711, offset 0, flags [DF], proto TCP (6), length 50)\n"

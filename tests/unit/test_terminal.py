@@ -6,7 +6,7 @@ import pytest
 from hand_made import capture, record
 
 from tcptrace_py.views.ink import plain, width_of
-from tcptrace_py.views.terminal import capture_lines, connection_lines, summary_lines, worst_first
+from tcptrace_py.views.terminal import capture_lines, connection_lines, finding_lines, summary_lines, worst_first
 
 
 def summary(**more):
@@ -43,17 +43,34 @@ def test_worst_findings_first_then_those_on_most_connections():
 
 def test_connections_stand_on_one_line_where_they_fit():
     records = summary().worst
-    wide = [plain(parts) for parts in connection_lines(records, 144)]
+    wide = [plain(parts) for parts in connection_lines(records, 141)]
     assert wide[0][:71] == "   7  192.168.1.116:3337 > 192.168.1.123:7788  three_way, three_segment"
-    assert wide[0][71:] == "  TIME_WAIT/CLOSED  1 kB > < 0 B  RTT 200 us  zero_window, retransmission"
-    assert wide[1][:71] == "  12  [2001:db8::1]:3337 > 192.168.1.123:7788  three_way, three_segment"
+    assert wide[0][71:] == "  TIME_WAIT/CLOSED  1 kB > < 0 B  RTT 200 us  zero_window, +1"
+    assert (
+        wide[1]
+        == "  12  [2001:db8::1]:3337 > 192.168.1.123:7788  three_way, three_segment  TIME_WAIT/CLOSED  1 kB > < 0 B"
+    )
     assert len(wide) == 2
-    assert len(wide[0]) == 144
-    assert [plain(parts) for parts in connection_lines(records, 143)] == [
+    assert next(plain(parts) for parts in connection_lines(records, 144)).endswith("  zero_window, retransmission")
+    assert [plain(parts) for parts in connection_lines(records, 140)] == [
         "   7  192.168.1.116:3337 > 192.168.1.123:7788  zero_window, retransmission",
         "      three_way, three_segment  TIME_WAIT/CLOSED  1 kB > < 0 B  RTT 200 us",
         "  12  [2001:db8::1]:3337 > 192.168.1.123:7788",
         "      three_way, three_segment  TIME_WAIT/CLOSED  1 kB > < 0 B",
+    ]
+
+
+def test_mere_information_comes_together_at_the_end():
+    found = {"zero_window": (1, 1), "keep_alive": (1200, 3), "hs_no_answer": (0, 2), "cap_one_sided": (0, 3)}
+    assert [plain(parts) for parts in finding_lines(found, 80)] == [
+        "Findings                  segments  connections",
+        "  warning  hs_no_answer                       2  One SYN or more, nothing back",
+        "  warning  zero_window           1            1  Window 0 on a segment withou...",
+        "  info     keep_alive (1,200), cap_one_sided (3)",
+    ]
+    assert [plain(parts) for parts in finding_lines({"keep_alive": (1, 1)}, 80)] == [
+        "Findings",
+        "  info     keep_alive (1)",
     ]
 
 
@@ -62,6 +79,12 @@ def test_nothing_is_wider_than_the_terminal(width):
     many = [record(findings=["rst_ignored", "rst_forged", "zero_window", "window_shrunk", "out_of_order"])]
     lines = list(summary_lines(summary(worst=many), width))
     assert max(map(width_of, lines)) <= width
+
+
+def test_the_title_says_how_many_there_are():
+    assert "Worst connections (2 of 3)" in text()
+    assert "Worst connections (2 of 4,000)" in text(connections=4000)
+    assert "Connections" in text(connections=2)
 
 
 def test_findings_that_do_not_fit_are_counted():
