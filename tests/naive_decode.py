@@ -61,10 +61,10 @@ def need(data: bytes, size: int) -> bytes:
 
 def decode(frame: bytes, link: int = 1, original: int | None = None, mark: int = 0) -> dict[str, object] | str:
     """Columns, a reason, or RARE."""
+    if not frame:
+        return "empty_frame"
     wire = max(len(frame), len(frame) if original is None else original)
     try:
-        if not frame:
-            raise Unused("empty_frame")
         vlans: list[int] = []
         version, packet = network(frame, link, vlans)
         if version == RARE:
@@ -228,14 +228,11 @@ def upper(protocol: int, rest: bytes, lengths: tuple[int, int], columns: dict, a
 def other(protocol: int, rest: bytes) -> object:
     if protocol == 50:
         raise Unused("not_decoded")
-    if protocol == 17 and len(rest) >= 8:
-        if be(rest[:2]) in RARE_PORTS or be(rest[2:4]) in RARE_PORTS:
-            return RARE
-    elif protocol in RARE_PROTOCOLS:
+    long = len(rest) >= 8
+    tunnel = protocol == 17 and long and (be(rest[:2]) in RARE_PORTS or be(rest[2:4]) in RARE_PORTS)
+    errors = {1: (3, 4, 5, 11, 12), 58: (1, 2, 3, 4)}
+    if tunnel or protocol in RARE_PROTOCOLS or (long and rest[0] in errors.get(protocol, ())):
         return RARE
-    elif protocol in (1, 58) and len(rest) >= 8:
-        if rest[0] in ((3, 4, 5, 11, 12) if protocol == 1 else (1, 2, 3, 4)):
-            return RARE
     raise Unused("not_tcp")
 
 

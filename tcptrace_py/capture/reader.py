@@ -159,7 +159,8 @@ def open_capture(
     if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "read"):
         opened = _open_bytes(source, frames, reader, resync=resync)
         opened.rereadable = opened.rereadable and not hasattr(source, "read")
-        opened.link_type = link_type
+        if opened.info.format != "tcpdump text":  # which has no link layer
+            opened.link_type = link_type
     else:
         info = CaptureInfo(f"<{type(source).__name__}>", format="packets")
         link = through_dpkt.link_of(through_dpkt.checked_iterable(source), link_type, info)

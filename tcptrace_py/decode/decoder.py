@@ -38,21 +38,28 @@ if TYPE_CHECKING:
 MAX_PEELED = 24  # headers of one frame that the compiled walk leaves to others, of whatever kind
 VLAN = "vlan"
 ICMP, ICMP_6 = IP_PROTOCOL + 1, IP_PROTOCOL + 58
+GO_ON = -1  # the walk stands before the next header
 PEELABLE = bytes(kind in PEEL for kind in range(SPACE))
 
 
+class Depth(NamedTuple):
+    """How far in: tunnels, headers of whatever kind that were taken off here, and in which buffer."""
+
+    tunnels: int = 0
+    peeled: int = 0
+    whole: bytes | None = None  # None: the frame's own buffer; else a datagram made of fragments
+
+
 class Place(NamedTuple):
-    """A header that is still to be read: which, where in which buffer, and how deep."""
+    """A packet that waits while the one before it in the same frame is read."""
 
     kind: int
     at: int
     end: int
     wire_end: int
     net: int
-    tunnels: int
-    peeled: int
     vlans: int
-    whole: bytes | None  # None: the frame's own buffer; else a datagram made of fragments
+    depth: Depth
 
 
 class Decoder:
@@ -90,7 +97,9 @@ class Decoder:
         self._joiner = Joiner()
         self._printed: PrintedDecoder | None = None
         self._frames: Frames
-        self._pending: list[Place] = []  # of a frame with several segments, when the batch is full
+        self._whole: bytes | None = None  # what the walk reads, unless it is the frames' own buffer
+        self._depth = Depth()
+        self._pending: list[Place] = []  # the rest of a frame with several packets, the next one last
 
     _new_walk: ClassVar[Any] = Walk
 
@@ -116,7 +125,7 @@ class Decoder:
             The first row that is not done; less than ``frames.n`` only when the batch is full.  A frame with more
             segments than there is room for is not done: the next call with it continues where this one stopped.
         """
-        walk, self._frames = self._walk, frames
+        walk, self._frames, self._whole = self._walk, frames, None
         if self._digests:
             walk.keep_payloads(batch.capacity)
         first = batch.n
@@ -139,120 +148,133 @@ class Decoder:
     def _finish_frame(self, batch: Batch) -> bool:
         """Do the frame at which the walk stopped; False if the batch is full before all of it is done."""
         walk = self._walk
-        places = self._pending or [self._here(0, 0, None)]
-        self._pending = []
         reason: int | None = None
-        while places:
-            if batch.n == batch.capacity:
-                self._pending = places
-                break
-            place = places.pop()
-            outcome = self._visit(place, batch)
-            if isinstance(outcome, list):
-                places += reversed(outcome)
-            elif outcome != OUTCOME_SEGMENT and reason is None:
+        outcome: int = OUTCOME_ELSEWHERE
+        if self._pending:
+            outcome = self._follow(batch, self._pending.pop())
+        else:
+            self._depth = Depth()
+        while True:
+            while outcome == OUTCOME_ELSEWHERE:
+                outcome = self._peel(batch)
+                if outcome == GO_ON:
+                    outcome = self._follow(batch)
+            if outcome != OUTCOME_SEGMENT and reason is None:
                 reason = outcome
-        walk.use(self._frames.buffer)
-        if not self._pending and not walk.part and reason is not None:
+            if not self._pending:
+                break
+            if batch.n == batch.capacity:
+                return False
+            outcome = self._follow(batch, self._pending.pop())
+        self._read_from(None)
+        if not walk.part and reason is not None:
             walk.unused[reason] += 1
-        return not self._pending
+        return True
 
-    def _visit(self, place: Place, batch: Batch) -> list[Place] | int:
-        """Read on from `place`: an outcome, or the places that follow."""
+    def _follow(self, batch: Batch, place: Place | None = None) -> int:
+        """Let the walk go on, from `place` if there is one."""
         walk, row = self._walk, batch.n
-        self._stand(place)
+        if place is not None:
+            walk.kind, walk.at, walk.end, walk.wire_end, walk.net, walk.vlans, self._depth = place
+        whole = self._depth.whole
+        self._read_from(whole)
         outcome: int = walk.follow(batch)
-        if outcome == OUTCOME_ELSEWHERE:
-            return self._peel(self._here(place.tunnels, place.peeled, place.whole), batch)
-        if outcome == OUTCOME_SEGMENT and place.whole is not None and self._digests and walk.payload_at[row] >= 0:
-            batch.column("digest")[row] = zlib.crc32(place.whole[walk.payload_at[row] : walk.ip_end])
+        if outcome == OUTCOME_SEGMENT and whole is not None and self._digests and walk.payload_at[row] >= 0:
+            batch.column("digest")[row] = zlib.crc32(whole[walk.payload_at[row] : walk.ip_end])
             walk.payload_at[row] = -1
         return outcome
 
-    def _here(self, tunnels: int, peeled: int, whole: bytes | None) -> Place:
-        walk = self._walk
-        return Place(walk.kind, walk.at, walk.end, walk.wire_end, walk.net, tunnels, peeled, walk.vlans, whole)
+    def _read_from(self, whole: bytes | None) -> None:
+        if whole is not self._whole:
+            self._walk.use(self._frames.buffer if whole is None else whole)
+            self._whole = whole
 
-    def _stand(self, place: Place) -> None:
-        walk = self._walk
-        walk.use(self._frames.buffer if place.whole is None else place.whole)
-        walk.kind, walk.at, walk.end, walk.wire_end = place.kind, place.at, place.end, place.wire_end
-        walk.net, walk.vlans = place.net, place.vlans
+    def _octets(self, at: int) -> bytes:
+        """What was captured from `at` on."""
+        return bytes(memoryview(self._frames.buffer if self._whole is None else self._whole)[at : self._walk.end])
 
-    def _peel(self, place: Place, batch: Batch) -> list[Place] | int:
-        """Take off the header at `place`."""
-        kind = place.kind
-        if kind in (FRAGMENT_4, FRAGMENT_6):
-            return self._join(place)
-        data = self._octets(place)
-        if kind in (ICMP, ICMP_6):
-            return self._quote(data, batch)
-        if kind == PRINTED:
-            return self._read_print(data, batch)
-        if kind not in PEEL:
-            return Unused.unsupported_link
+    def _peel(self, batch: Batch) -> int:
+        """Take off the header at which the walk stands: GO_ON, or the outcome."""
+        kind = self._walk.kind
+        peel = PEEL.get(kind)
+        if peel is None:
+            return self._read_special(kind, batch)
         try:
-            answer = PEEL[kind](data)
+            answer = peel(self._octets(self._walk.at))
         except (struct.error, IndexError):  # it read past the end
             return Unused.not_tcp if UDP_PORT <= kind < LINK else Unused.truncated_header
-        if isinstance(answer, Unused):
-            return answer
-        parts = [answer] if isinstance(answer, Next) else answer
+        if isinstance(answer, Next):
+            return self._step(answer)
+        return answer if isinstance(answer, Unused) else self._step_into_many(answer)
+
+    def _read_special(self, kind: int, batch: Batch) -> int:
+        """What needs more than its own octets."""
+        if kind in (FRAGMENT_4, FRAGMENT_6):
+            return self._join(kind)
+        if kind in (ICMP, ICMP_6):
+            return self._quote(self._octets(self._walk.at), batch)
+        return self._read_print(batch) if kind == PRINTED else Unused.unsupported_link
+
+    def _step(self, part: Next) -> int:
+        """Go to the header that follows, unless it is too deep."""
+        walk, (tunnels, peeled, whole) = self._walk, self._depth
+        if part.tunnel == VLAN:
+            walk.vlans += 1
+        elif part.tunnel:
+            tunnels += 1
+        if tunnels > self._max_tunnels or peeled == MAX_PEELED:
+            return Unused.depth_limit
+        if part.tunnel and (part.tunnel != VLAN or part.tag is not None):
+            walk.net = self._nets.inside(walk.net, part.tunnel, part.tag)
+        walk.kind, walk.at = part.kind, walk.at + part.skip
+        self._depth = Depth(tunnels, peeled + 1, whole)
+        return GO_ON
+
+    def _step_into_many(self, parts: list[Next]) -> int:
+        """Go to the first of several packets; the others wait."""
         if not parts:
             return Unused.truncated_header
-        if place.peeled >= MAX_PEELED or (is_tunnel(parts[0]) and place.tunnels >= self._max_tunnels):
-            return Unused.depth_limit
-        return [self._inside(place, part) for part in parts]
+        walk, depth = self._walk, self._depth._replace(peeled=self._depth.peeled + 1)
+        for part in reversed(parts):
+            at = walk.at + part.skip
+            end, wire_end = (min(limit, at + (part.size or 0)) for limit in (walk.end, walk.wire_end))
+            self._pending.append(Place(part.kind, at, end, wire_end, walk.net, walk.vlans, depth))
+        walk.kind, walk.at, walk.end, walk.wire_end, walk.net, walk.vlans, self._depth = self._pending.pop()
+        return GO_ON if depth.peeled <= MAX_PEELED else Unused.depth_limit
 
-    def _read_print(self, data: bytes, batch: Batch) -> int:
+    def _join(self, kind: int) -> int:
+        """Put a fragment to the others of its datagram; if that makes it whole, go on there."""
+        walk, time_ns = self._walk, int(self._frames.time_ns[self._walk.index])
+        data = self._octets(walk.ip_at)
+        if kind == FRAGMENT_4:
+            whole = self._joiner.add_ipv4(data, walk.net, time_ns)
+        else:
+            whole = self._joiner.add_ipv6(data, walk.at - walk.ip_at, walk.net, time_ns)
+        if whole is None:
+            return Unused.fragment
+        if self._depth.peeled == MAX_PEELED:
+            return Unused.depth_limit
+        walk.marks |= _batch.FRAGMENTS
+        walk.kind, walk.at, walk.end, walk.wire_end = (
+            IPV4 if kind == FRAGMENT_4 else IPV6,
+            0,
+            len(whole.octets),
+            whole.length,
+        )
+        self._depth = Depth(self._depth.tunnels, self._depth.peeled + 1, whole.octets)
+        return GO_ON
+
+    def _read_print(self, batch: Batch) -> int:
         from tcptrace_py.decode import printed, rows  # few captures are text, and the patterns take time
 
         if self._printed is None:
             self._printed = printed.PrintedDecoder()
-        packet = self._printed.decode(data.decode("utf-8", "replace"))
+        packet = self._printed.decode(self._octets(self._walk.at).decode("utf-8", "replace"))
         if isinstance(packet, Unused):
             return packet
         rows.append_printed(batch, self._frames, self._walk.index, packet, self._nets)
         self._walk.part += 1
         return OUTCOME_SEGMENT
-
-    def _octets(self, place: Place) -> bytes:
-        buffer = self._frames.buffer if place.whole is None else place.whole
-        return bytes(memoryview(buffer)[place.at : place.end])
-
-    def _inside(self, place: Place, part: Next) -> Place:
-        at, net, end, wire_end = place.at + part.skip, place.net, place.end, place.wire_end
-        if is_tunnel(part) or part.tag is not None:
-            net = self._nets.inside(net, part.tunnel, part.tag)
-        if part.size is not None:
-            end, wire_end = min(end, at + part.size), min(wire_end, at + part.size)
-        tunnels, vlans = place.tunnels + is_tunnel(part), place.vlans + (part.tunnel == VLAN)
-        return Place(part.kind, at, end, wire_end, net, tunnels, place.peeled + 1, vlans, place.whole)
-
-    def _join(self, place: Place) -> list[Place] | int:
-        """Put a fragment to the others of its datagram; if that makes it whole, go on there."""
-        walk, time_ns = self._walk, self._frames.time_ns[self._walk.index]
-        data = self._octets(place._replace(at=walk.ip_at))
-        if place.kind == FRAGMENT_4:
-            whole = self._joiner.add_ipv4(data, place.net, int(time_ns))
-        else:
-            whole = self._joiner.add_ipv6(data, place.at - walk.ip_at, place.net, int(time_ns))
-        if whole is None:
-            return Unused.fragment
-        if place.peeled >= MAX_PEELED:
-            return Unused.depth_limit
-        walk.marks |= _batch.FRAGMENTS
-        kind = IPV4 if place.kind == FRAGMENT_4 else IPV6
-        return [
-            place._replace(
-                kind=kind,
-                at=0,
-                end=len(whole.octets),
-                wire_end=whole.length,
-                peeled=place.peeled + 1,
-                whole=whole.octets,
-            )
-        ]
 
     def _quote(self, message: bytes, batch: Batch) -> int:
         quoted = quotes.read(message)
@@ -271,8 +293,3 @@ class Decoder:
             at = payload_at[row]
             if at >= 0:
                 digest[row] = zlib.crc32(buffer[at : at + int(payload[row])])
-
-
-def is_tunnel(part: Next) -> bool:
-    """Whether it opens a network within a network; a VLAN does not, and has a limit of its own."""
-    return part.tunnel not in ("", VLAN)

@@ -2,16 +2,16 @@ from tcptrace_py.decode._batch cimport Batch
 
 cdef class FlowTable:
     cdef public Py_ssize_t used, high, capacity
-    cdef public unsigned long long[::1] keys
+    cdef public unsigned long long[::1] keys, hashes
     cdef public int[::1] index, vacant
     cdef public Py_ssize_t n_vacant, filled
     cdef unsigned long long mask, seed
 
+    cpdef object release(self, Py_ssize_t slot)
     cpdef object sides(self, Py_ssize_t slot)
-    cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i)
-    cdef Py_ssize_t slot_of(self, Batch batch, Py_ssize_t i)
-    cdef Py_ssize_t look(self, unsigned long long h, Batch batch, Py_ssize_t i)
-    cdef bint same(self, Py_ssize_t slot, Batch batch, Py_ssize_t i)
-    cdef bint forward(self, Py_ssize_t slot, Batch batch, Py_ssize_t i)
-    cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i)
-    cdef int enter(self, Py_ssize_t slot)
+    cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i) except? -1
+    cdef Py_ssize_t look(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
+    cdef bint same(self, Py_ssize_t slot, Batch batch, Py_ssize_t i) except? -1
+    cdef bint forward(self, Py_ssize_t slot, Batch batch, Py_ssize_t i) except? -1
+    cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
+    cdef int enter(self, Py_ssize_t slot) except? -1

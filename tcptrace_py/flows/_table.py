@@ -62,7 +62,7 @@ class FlowTable:
         self.filled = 0  # index places that are not FREE
         self.n_vacant = 0
         self.capacity = 0
-        self.keys = memoryview(np.zeros(0, np.uint64))
+        self.keys = self.hashes = memoryview(np.zeros(0, np.uint64))
         self.vacant = memoryview(np.zeros(0, np.int32))
         self.grow(1024)
         self.reindex(4096)
@@ -70,9 +70,17 @@ class FlowTable:
     def assign(self, batch: Batch, slots: cython.int[::1], sides: cython.uchar[::1]):
         """Give every segment of the batch the slot of its pair, and the side of the pair that sent it."""
         i: cython.Py_ssize_t
+        h: cython.ulonglong
         slot: cython.Py_ssize_t
+        if len(self.hashes) < batch.n:
+            self.hashes = memoryview(np.zeros(batch.capacity, np.uint64))
         for i in range(batch.n):
-            slot = self.slot_of(batch, i)
+            self.hashes[i] = self.hash_of(batch, i)
+        for i in range(batch.n):
+            h = self.hashes[i]
+            slot = self.look(h, batch, i)
+            if slot < 0:
+                slot = self.add(h, batch, i)
             slots[i] = slot
             sides[i] = 0 if self.forward(slot, batch, i) else 1
 
@@ -80,6 +88,7 @@ class FlowTable:
         """The slot of the pair in row `i` of a batch, or -1; nothing is added."""
         return self.look(self.hash_of(batch, i), batch, i)
 
+    @cython.ccall
     def release(self, slot: cython.Py_ssize_t):
         """Forget the pair in `slot`; the slot may be given to another pair from now on."""
         at: cython.ulonglong = self.keys[WORDS * slot + HASH] & self.mask
@@ -100,6 +109,7 @@ class FlowTable:
 
     @cython.cfunc
     @cython.inline
+    @cython.exceptval(-1, check=True)
     def hash_of(self, batch: Batch, i: cython.Py_ssize_t) -> cython.ulonglong:
         """The same for both directions: a sum of what each end gives."""
         src: cython.ulonglong = mixed((batch.src_lo[i] + GOLDEN * (batch.sport[i] + 1) + self.seed) & M64)
@@ -109,12 +119,7 @@ class FlowTable:
         return mixed(((src * GOLDEN & M64) + (dst * GOLDEN & M64) + batch.net[i]) & M64)
 
     @cython.cfunc
-    def slot_of(self, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
-        h: cython.ulonglong = self.hash_of(batch, i)
-        slot: cython.Py_ssize_t = self.look(h, batch, i)
-        return slot if slot >= 0 else self.add(h, batch, i)
-
-    @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def look(self, h: cython.ulonglong, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         at: cython.ulonglong = h & self.mask
         slot: cython.Py_ssize_t = self.index[at]
@@ -126,6 +131,7 @@ class FlowTable:
         return -1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def same(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
         at: cython.Py_ssize_t = WORDS * slot
         if batch.net[i] != self.keys[at + NET]:
@@ -143,6 +149,7 @@ class FlowTable:
 
     @cython.cfunc
     @cython.inline
+    @cython.exceptval(-1, check=True)
     def forward(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
         at: cython.Py_ssize_t = WORDS * slot
         return (
@@ -155,6 +162,7 @@ class FlowTable:
         )
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def add(self, h: cython.ulonglong, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
         slot: cython.Py_ssize_t
         if self.n_vacant > 0:
@@ -179,6 +187,7 @@ class FlowTable:
         return slot
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def enter(self, slot: cython.Py_ssize_t) -> cython.int:
         at: cython.ulonglong = self.keys[WORDS * slot + HASH] & self.mask
         while self.index[at] >= 0:

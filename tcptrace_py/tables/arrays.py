@@ -83,7 +83,9 @@ def bits_of(words: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 def listed(starts: Numbers, items: pa.Array) -> pa.Array:
     """Lists out of all their items and where each list begins."""
-    offsets = pa.Array.from_buffers(pa.int32(), len(starts), [None, pa.py_buffer(np.ascontiguousarray(starts, np.int32))])
+    offsets = pa.Array.from_buffers(
+        pa.int32(), len(starts), [None, pa.py_buffer(np.ascontiguousarray(starts, np.int32))]
+    )
     return pa.ListArray.from_arrays(offsets, items)
 
 

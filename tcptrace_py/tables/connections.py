@@ -36,7 +36,8 @@ def findings(conn: Any) -> list[str]:
     return [
         anomaly.name
         for anomaly in WORST_FIRST
-        if (conn.found >> anomaly.code if anomaly.code < SEGMENT_ANOMALIES else conn.found_conn >> anomaly.code - 64) & 1
+        if (conn.found >> anomaly.code if anomaly.code < SEGMENT_ANOMALIES else conn.found_conn >> anomaly.code - 64)
+        & 1
     ]
 
 

@@ -33,7 +33,9 @@ def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> 
     }
 
 
-def segment_events(noted: Iterable[tuple[int, ...]], labels: Iterable[tuple[int, ...]], capture: str) -> Iterator[Event]:
+def segment_events(
+    noted: Iterable[tuple[int, ...]], labels: Iterable[tuple[int, ...]], capture: str
+) -> Iterator[Event]:
     """Findings of segments, as noted and as amended later.
 
     `noted` has (conn_id, row, frame, time, code, evidence); `labels` (row, bits to add, bits to drop, conn_id, frame,
@@ -53,7 +55,9 @@ def connection_events(conn: Any, capture: str) -> Iterator[Event]:
     for code in _codes(conn.found_conn):
         anomaly = BY_CODE[code + SEGMENT_ANOMALIES]
         if anomaly is not ICMP_ERROR:
-            yield event(anomaly, capture, conn.conn_id, time=conn.end if conn.timed else None, evidence=_number(conn, anomaly))
+            yield event(
+                anomaly, capture, conn.conn_id, time=conn.end if conn.timed else None, evidence=_number(conn, anomaly)
+            )
 
 
 def icmp_events(errors: Iterable[tuple[int, Any]], capture: str) -> Iterator[Event]:

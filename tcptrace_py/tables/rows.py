@@ -27,12 +27,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that be
 
 def text_array(values: list[str]) -> pa.StringArray:
     """An Arrow column of these texts."""
-    encoded = [value.encode("utf-8", "backslashreplace") for value in values]
+    encoded = [_utf_8(value) for value in values]
     ends, at = array("i", [0]), 0
     for piece in encoded:
         at += len(piece)
         ends.append(at)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def _utf_8(text: str) -> bytes:
+    r"""The text in UTF-8; a file name that is not text has its odd bytes written as ``\xff``."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return safe_text(text).encode()
 
 
 def constant(text: str) -> pa.StringScalar:

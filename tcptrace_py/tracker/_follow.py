@@ -68,6 +68,7 @@ TD_FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_c
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Move both ends by one segment, not a RST, that `me` sent."""
     prove(seg, conn, me, peer, log)
@@ -95,6 +96,7 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Pending inputs of the sender: those that it must have had, and those that it cannot have had."""
     k: cython.int = me.pending
@@ -121,6 +123,7 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def proves(given: cython.int, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Could the endpoint not have sent this segment without the pending input?"""
     if given == GOT_SYN:
@@ -135,6 +138,7 @@ def proves(given: cython.int, seg: Segment, me: Endpoint, peer: Endpoint) -> cyt
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Inputs that never passed the capture point, and that the segment shows all the same."""
     if seg.flags & SYN or not seg.flags & ACK:
@@ -157,6 +161,7 @@ def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     seg.step(HANDSHAKE_1, 1)
     conn.syns += 1
@@ -191,6 +196,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
     seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
@@ -220,6 +226,7 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The third step, and what any ACK means for a peer in SYN-RECEIVED."""
     first: cython.longlong = 1 + (me.syn_payload if conn.tfo_used else 0)
@@ -243,12 +250,14 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def second_fin(me: Endpoint, peer: Endpoint) -> cython.bint:
     """Is the FIN of `me` the second one, sent after it had the peer's?"""
     return peer.fin_end >= 0 and me.fin_ack >= peer.fin_end
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     me.fins += 1
     at: cython.int
@@ -274,6 +283,7 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The segment acknowledges the peer's FIN."""
     last: cython.bint = second_fin(peer, me)
@@ -300,6 +310,7 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     if not me.ack_of_fin_passed:
         me.ack_of_fin_passed = True
@@ -309,6 +320,7 @@ def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def pass_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The FIN of `me`, and every octet before it, has passed on its way to the peer."""
     if me.fin_end >= 0 and not me.fin_passed and me.front >= me.fin_end:

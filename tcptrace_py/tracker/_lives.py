@@ -68,6 +68,7 @@ BOTH = cython.declare(cython.int, 3)
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def opens_anew(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Does this SYN, without ACK, of `me` open a new connection?"""
     same: cython.bint = me.based and seg.seq == me.base
@@ -81,6 +82,7 @@ def opens_anew(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> 
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def fits_older(
     seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, side: cython.uchar
 ) -> cython.bint:
@@ -92,6 +94,7 @@ def fits_older(
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def distance(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.longlong:
     """How far the segment's numbers lie from what was last seen of both directions."""
     far: cython.longlong = 0
@@ -105,6 +108,7 @@ def distance(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.longlong:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def reuse(seg: Segment, conn: Connection, older: Connection, side: cython.uchar) -> cython.int:
     """The SYN reuses the addresses and ports of `older`: say how (RFC 6191)."""
     old_me: Endpoint = older.client if side == older.client_side else older.server
@@ -129,6 +133,7 @@ def reuse(seg: Segment, conn: Connection, older: Connection, side: cython.uchar)
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def client_by_ports(sport: cython.uint, dport: cython.uint) -> cython.int:
     """Without a SYN: 0 if the sender is the client, 1 if it is the server, -1 if the ports do not tell."""
     if sport == dport:
@@ -142,6 +147,7 @@ def client_by_ports(sport: cython.uint, dport: cython.uint) -> cython.int:
 
 
 @cython.ccall
+@cython.exceptval(-1, check=True)
 def handshake_shape(conn: Connection) -> cython.int:
     """Index into `Handshake`."""
     client: Endpoint = conn.client
@@ -164,6 +170,7 @@ def handshake_shape(conn: Connection) -> cython.int:
 
 
 @cython.ccall
+@cython.exceptval(-1, check=True)
 def closed_first(conn: Connection) -> cython.int:
     """Which side's FIN came first by acknowledgment numbers: 0 client, 1 server, 3 both, 2 neither."""
     a: Endpoint = conn.client
@@ -184,6 +191,7 @@ def closed_first(conn: Connection) -> cython.int:
 
 
 @cython.ccall
+@cython.exceptval(-1, check=True)
 def teardown_shape(conn: Connection) -> cython.int:
     """Index into `Teardown` (the conditions are by ack number, so the same at any capture point)."""
     first: cython.int = closed_first(conn)
@@ -205,11 +213,13 @@ def teardown_shape(conn: Connection) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def find(conn: Connection, code: cython.int) -> cython.int:
     conn.found_conn |= cython.cast(cython.ulonglong, 1) << (code - 64)
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def conclude(conn: Connection, log: Journal) -> cython.int:
     """Findings about the whole connection, known at its end."""
     client: Endpoint = conn.client

@@ -1,11 +1,11 @@
 from tcptrace_py.tracker._segment cimport Journal, Segment
 from tcptrace_py.tracker._state cimport Connection, Endpoint, seq_delta
 
-cdef int judge(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log)
-cdef int verdict(Segment seg, Connection conn, Endpoint me, Endpoint peer)
-cdef int accept(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log)
-cdef int signs_of_forgery(Segment seg, Endpoint me)
-cdef int survive(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log)
-cdef bint sent_after(Segment seg, Connection conn, Endpoint me, Endpoint peer)
-cdef int revoke(Segment seg, Connection conn, Endpoint end, int given, Journal log)
-cdef int keep(Segment seg, Connection conn, Endpoint me)
+cdef int judge(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
+cdef int verdict(Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
+cdef int accept(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
+cdef int signs_of_forgery(Segment seg, Endpoint me) except? -1
+cdef int survive(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
+cdef bint sent_after(Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
+cdef int revoke(Segment seg, Connection conn, Endpoint end, int given, Journal log) except? -1
+cdef int keep(Segment seg, Connection conn, Endpoint me) except? -1

@@ -57,6 +57,7 @@ ANSWERS_BAD_SYN_ACK = cython.declare(cython.int, 5)
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Judge the RST that `me` sent, or that bears its address."""
     seg.step(RESET, -1)
@@ -93,6 +94,7 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def verdict(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
     """By the target's state and what it expects (RFC 9293 3.10.7.3 and 3.10.7.4, RFC 5961 section 3.2)."""
     if me.proved == SYN_SENT and conn.bad_ack >= 0 and not seg.flags & ACK and seg.seq == conn.bad_ack:
@@ -116,6 +118,7 @@ def verdict(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cyt
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     closed: cython.bint = me.fin_acked and peer.fin_acked
     if me.fin_end >= 0:
@@ -142,6 +145,7 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def keep(seg: Segment, conn: Connection, me: Endpoint) -> cython.int:
     """Remember the RST until its fate is known."""
     conn.rst_row = seg.row
@@ -153,6 +157,7 @@ def keep(seg: Segment, conn: Connection, me: Endpoint) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def signs_of_forgery(seg: Segment, me: Endpoint) -> cython.int:
     """Independent signs that another host sent it in this one's name."""
     signs: cython.int = 0
@@ -168,6 +173,7 @@ def signs_of_forgery(seg: Segment, me: Endpoint) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Does this segment, not a RST, show that somebody outlived the RST of before?"""
     if me.side == conn.rst_side:  # the claimed sender goes on with new octets in order: it did not send that RST
@@ -192,6 +198,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def sent_after(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Was it certainly sent after the RST had arrived?  By what it acknowledges, or later than any crossing."""
     if seg.a > conn.rst_top:
@@ -203,6 +210,7 @@ def sent_after(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> 
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def revoke(seg: Segment, conn: Connection, end: Endpoint, given: cython.int, log: Journal) -> cython.int:
     at: cython.int = end.waiting(given)
     if at >= 0:

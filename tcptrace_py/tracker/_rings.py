@@ -32,6 +32,7 @@ class Rings:
         self.used = 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def put(self, sender: Endpoint, front: cython.longlong, time: cython.longlong) -> cython.int:
         if sender.ring_at < 0:
             sender.ring_class = sender.ring_head = sender.ring_n = 0
@@ -50,6 +51,7 @@ class Rings:
         sender.ring_n += 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def sent_at(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
         """When the transmission that allowed the ACK passed, or -1; what lies below `ack` is forgotten."""
         mask: cython.int = (SMALLEST << sender.ring_class) - 1
@@ -68,6 +70,7 @@ class Rings:
         return time
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def take(self, size_class: cython.int) -> cython.Py_ssize_t:
         blocks: list = self.vacant[size_class]
         if blocks:
@@ -81,6 +84,7 @@ class Rings:
         return at
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def enlarge(self, sender: Endpoint) -> cython.int:
         size: cython.int = SMALLEST << sender.ring_class
         old: cython.Py_ssize_t = sender.ring_at

@@ -10,19 +10,19 @@ cdef class Segment:
     cdef public unsigned long long bits
     cdef public unsigned int steps, checked, failed
 
-    cdef int step(self, int which, int holds)
-    cdef int find(self, unsigned long long bit, long long evidence)
+    cdef int step(self, int which, int holds) except? -1
+    cdef int find(self, unsigned long long bit, long long evidence) except? -1
 
 cdef class Journal:
     cdef public list states, labels, events
     cdef public bint keep_events, keep_changes
     cdef public object counts
 
-    cdef int got(self, Endpoint end, int given, Segment seg, Connection conn)
-    cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn)
-    cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn)
-    cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state)
-    cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn)
-    cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn)
-    cdef int settle(self, Endpoint end, Segment seg, Connection conn)
-    cdef int amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn, Segment seg)
+    cdef int got(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
+    cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1
+    cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn) except? -1
+    cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state) except? -1
+    cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
+    cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1
+    cdef int settle(self, Endpoint end, Segment seg, Connection conn) except? -1
+    cdef int amend(self, long long row, unsigned long long add, unsigned long long drop, Connection conn, Segment seg) except? -1

@@ -37,6 +37,7 @@ class Segment:
         self.row = self.frame = self.time = 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def step(self, which: cython.int, holds: cython.int) -> cython.int:
         """It is step `which`; its equation holds (1), does not (0), or could not be checked (-1)."""
         self.steps |= 1 << which
@@ -46,6 +47,7 @@ class Segment:
                 self.failed |= 1 << which
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.int:
         self.bits |= bit
         self.evidence = evidence
@@ -74,11 +76,13 @@ class Journal:
         self.keep_changes = keep_changes
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def sent(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """The endpoint's own segment proves a change of its state."""
         self.now_is(end, TABLE[end.proved * N_INPUTS + given], seg, conn)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def now_is(self, end: Endpoint, state: cython.uchar, seg: Segment, conn: Connection) -> cython.int:
         """Its own segment shows that the endpoint is in `state`."""
         if state != end.proved:
@@ -87,6 +91,7 @@ class Journal:
                 conn.changes.append(("proved", end.side, state, seg.row, seg.frame, seg.time))
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def got(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """An input has passed the capture point on its way to the endpoint; of one never seen nothing is assumed."""
         if end.proved == UNKNOWN and not end.seen:
@@ -96,6 +101,7 @@ class Journal:
             end.need = -1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def arrived(self, end: Endpoint, upto: cython.int, seg: Segment, conn: Connection) -> cython.int:
         """The endpoint's segment shows that its first `upto` pending inputs had arrived."""
         k: cython.int
@@ -104,6 +110,7 @@ class Journal:
         end.take(0, upto)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def not_yet(self, end: Endpoint, which: cython.int, drop: cython.bint, seg: Segment, conn: Connection) -> cython.int:
         """The pending input `which` had not arrived up to now: earlier rows that assumed it are put right.
 
@@ -123,6 +130,7 @@ class Journal:
             end.since[given] = seg.row
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def amend_states(
         self, conn_id: cython.longlong, side: cython.uchar, first: cython.longlong, after: cython.longlong, state: cython.uchar
     ) -> cython.int:
@@ -134,6 +142,7 @@ class Journal:
             self.states.append([conn_id, side, first, after, state])
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.int:
         """Work the best estimate out again after a segment."""
         state: cython.uchar = end.estimate(end.pending)
@@ -142,6 +151,7 @@ class Journal:
         end.state = state
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def amend(
         self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
     ) -> cython.int:

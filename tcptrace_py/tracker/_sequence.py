@@ -56,6 +56,7 @@ FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_chan
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
     """Place what the segment carries among the octets of its direction."""
     me.probe_kind = 0
@@ -96,6 +97,7 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong) -> cython.int:
     """It begins below the highest number seen: octets again, or a hole filled."""
     again: cython.longlong = seg.span - new
@@ -116,6 +118,7 @@ def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """New octets below the highest seen: sent earlier than those above and late, or sent later and a resend."""
     order: cython.int = sent_order(seg, me)
@@ -138,6 +141,7 @@ def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def sent_order(seg: Segment, me: Endpoint) -> cython.int:
     """Was it sent before (-1) or after (1) the newest captured segment of its sender?  0: no evidence."""
     ahead: cython.int
@@ -151,6 +155,7 @@ def sent_order(seg: Segment, me: Endpoint) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def timeout(me: Endpoint) -> cython.longlong:
     """The retransmission timeout as its sender might have it (RFC 6298), with Linux's floor of 200 ms."""
     if me.rtt_n == 0:
@@ -159,6 +164,7 @@ def timeout(me: Endpoint) -> cython.longlong:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Keep-alives and window probes, which must not move any number (RFC 9293 sections 3.8.4 and 3.8.6.1)."""
     if peer.raw_window == 0 and not conn.rst_accepted:
@@ -184,6 +190,7 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
     """What the segment's ack says of the octets that the peer sent."""
     unseen: cython.longlong = seg.a - peer.top
@@ -210,6 +217,7 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.int:
     """An RTT sample of the peer's segments (RFC 6298); none for what was sent twice (Karn's algorithm)."""
     if sent < 0 or not seg.timed or seg.a <= peer.karn_end:
@@ -234,6 +242,7 @@ def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """The ack of before, without payload: an answer to a probe, a window update, a duplicate ACK, or nothing."""
     if peer.probe_kind == KEEP_ALIVE_PROBE:
@@ -252,6 +261,7 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
     """The window that the segment offers, and its right edge."""
     shift: cython.int
@@ -280,6 +290,7 @@ def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=True)
 def remember(seg: Segment, me: Endpoint) -> cython.int:
     """Keep what tells the order of sending: IP ID (where this sender's steps are small), TSval."""
     ahead: cython.int

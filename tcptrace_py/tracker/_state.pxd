@@ -1,3 +1,13 @@
+cdef extern from *:
+    """
+    static CYTHON_INLINE void tcptrace_warm(PyObject *object, long octets) {
+    #if defined(__GNUC__)
+        for (long at = 0; at < octets; at += 64) __builtin_prefetch((char *) object + at);
+    #endif
+    }
+    """
+    void warm "tcptrace_warm" (object thing, long octets) noexcept
+
 cdef long long seq_delta(unsigned int a, unsigned int b) noexcept nogil
 
 cdef class Endpoint:
@@ -29,16 +39,17 @@ cdef class Endpoint:
     cdef public unsigned int retransmissions, out_of_order, lost_segments, copies, duplicate_acks
     cdef public unsigned int syns, fins, rsts, zero_windows
 
-    cdef long long rel(self, unsigned int number)
-    cdef int base_at(self, unsigned int number, long long relative)
-    cdef long long cover(self, long long lo, long long hi)
-    cdef long long cover_apart(self, long long lo, long long hi)
-    cdef long long skip_to(self, long long to)
-    cdef unsigned char estimate(self, int upto)
-    cdef int push(self, int given, long long row)
-    cdef int pending_at(self, int k)
-    cdef int waiting(self, int given)
-    cdef int take(self, int first, int n)
+    cdef int begin(self, unsigned char side, unsigned char state) except? -1
+    cdef long long rel(self, unsigned int number) except? -1
+    cdef int base_at(self, unsigned int number, long long relative) except? -1
+    cdef long long cover(self, long long lo, long long hi) except? -1
+    cdef long long cover_apart(self, long long lo, long long hi) except? -1
+    cdef long long skip_to(self, long long to) except? -1
+    cdef unsigned char estimate(self, int upto) except? 255
+    cdef int push(self, int given, long long row) except? -1
+    cdef int pending_at(self, int k) except? -1
+    cdef int waiting(self, int given) except? -1
+    cdef int take(self, int first, int n) except? -1
 
 cdef class Connection:
     cdef public Endpoint client, server
@@ -61,3 +72,5 @@ cdef class Connection:
     cdef public unsigned int rst_tsval
     cdef public list changes  # state changes, where the states table is asked for
     cdef public object pair  # addresses, ports and network, where its row is asked for
+
+    cdef int begin(self, long long conn_id, Py_ssize_t slot, unsigned char client_side) except? -1

@@ -26,6 +26,12 @@ LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
 CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
 
 
+if not cython.compiled:
+
+    def warm(thing, octets):
+        """Ask the processor for `octets` of an object that will soon be wanted; compiled, a prefetch."""
+
+
 @cython.cfunc
 @cython.inline
 @cython.nogil
@@ -46,7 +52,10 @@ class Endpoint:
     `need` proves that GOT_ACK_OF_FIN arrived (-1: nothing does).  `state` is the best estimate: all have arrived.
     """
 
-    def __init__(self, side: cython.uchar, state: cython.uchar):
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def begin(self, side: cython.uchar, state: cython.uchar) -> cython.int:
+        """Nothing is known yet."""
         self.side = side
         self.proved = self.state = state
         self.pending = self.queue = 0
@@ -86,11 +95,13 @@ class Endpoint:
 
     @cython.cfunc
     @cython.inline
+    @cython.exceptval(-1, check=True)
     def rel(self, number: cython.uint) -> cython.longlong:
         """A raw number of this direction as a relative one: the candidate nearest to the highest seen."""
         return self.top + seq_delta(number, cython.cast(cython.uint, (self.base + self.top) & M32))
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def base_at(self, number: cython.uint, relative: cython.longlong) -> cython.int:
         """Begin this direction: raw `number` is relative `relative`."""
         self.base = cython.cast(cython.uint, (number - relative) & M32)
@@ -100,6 +111,7 @@ class Endpoint:
     # -- octets seen --------------------------------------------------------------------------------------------
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def cover(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
         """Add octets lo..hi to those seen; how many of them are new."""
         new: cython.longlong
@@ -116,6 +128,7 @@ class Endpoint:
         return self.cover_apart(lo, hi)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def cover_apart(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
         """The same with holes about: `ranges` is a sorted flat list [lo, hi, lo, hi ...] above the front."""
         ranges: list = self.ranges
@@ -147,6 +160,7 @@ class Endpoint:
         return new
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def skip_to(self, to: cython.longlong) -> cython.longlong:
         """The peer acknowledged octets up to `to`, so none below is awaited; how many of them were never seen."""
         missed: cython.longlong = to - self.front
@@ -164,6 +178,7 @@ class Endpoint:
     # -- state --------------------------------------------------------------------------------------------------
 
     @cython.cfunc
+    @cython.exceptval(255, check=True)
     def estimate(self, upto: cython.int) -> cython.uchar:
         """Its state once the first `upto` pending inputs have arrived."""
         state: cython.uchar = self.proved
@@ -175,6 +190,7 @@ class Endpoint:
         return state
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def push(self, given: cython.int, row: cython.longlong) -> cython.int:
         """An input is on its way to this endpoint, or, for a reset of its own, was claimed in its name."""
         self.queue |= cython.cast(cython.ulonglong, given) << (4 * self.pending)
@@ -182,11 +198,13 @@ class Endpoint:
         self.since[given] = row
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def pending_at(self, k: cython.int) -> cython.int:
         """The pending input in place `k`."""
         return (self.queue >> (4 * k)) & 15
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def waiting(self, given: cython.int) -> cython.int:
         """The place of `given` among the pending inputs, or -1."""
         k: cython.int
@@ -196,6 +214,7 @@ class Endpoint:
         return -1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def take(self, first: cython.int, n: cython.int) -> cython.int:
         """Remove `n` pending inputs from place `first` on."""
         below: cython.ulonglong = self.queue & ((cython.cast(cython.ulonglong, 1) << (4 * first)) - 1)
@@ -208,13 +227,18 @@ class Endpoint:
 class Connection:
     """One life of a pair of endpoints, between `client` and `server` as inferred."""
 
-    def __init__(self, conn_id: cython.longlong, slot: cython.Py_ssize_t, client_side: cython.uchar):
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def begin(self, conn_id: cython.longlong, slot: cython.Py_ssize_t, client_side: cython.uchar) -> cython.int:
+        """Nothing is known yet but whose segment came first."""
         self.conn_id = conn_id
         self.slot = slot
         self.client_side = client_side
         self.roles_from = self.split = 0
-        self.client = Endpoint(0, UNKNOWN)
-        self.server = Endpoint(1, UNKNOWN)
+        self.client = Endpoint.__new__(Endpoint)
+        self.client.begin(0, UNKNOWN)
+        self.server = Endpoint.__new__(Endpoint)
+        self.server.begin(1, UNKNOWN)
         self.older = None
         self.first_frame = self.start = self.end = self.last_row = self.rows = 0
         self.found = self.found_conn = self.rst_bits = 0

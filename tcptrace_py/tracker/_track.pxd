@@ -8,7 +8,7 @@ from tcptrace_py.tracker._resets cimport judge, survive
 from tcptrace_py.tracker._rings cimport Rings
 from tcptrace_py.tracker._segment cimport Journal, Segment
 from tcptrace_py.tracker._sequence cimport acknowledge, offer, remember, send
-from tcptrace_py.tracker._state cimport Connection, Endpoint
+from tcptrace_py.tracker._state cimport Connection, Endpoint, warm
 
 cdef class Tracker:
     cdef public list by_slot, finished, worst
@@ -22,24 +22,26 @@ cdef class Tracker:
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
     cdef Rings rings
-    cdef object closed
+    cdef list closed
+    cdef Py_ssize_t closed_head
+    cdef int expect(self, Py_ssize_t slot, Py_ssize_t sooner) except? -1
     cdef long long[::1] recent  # places of 4 words: identity, time, frame, unused
 
-    cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef int read(self, Batch b, Py_ssize_t i)
+    cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
+    cdef int read(self, Batch b, Py_ssize_t i) except? -1
     cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef int place(self, Connection conn, Endpoint me, Endpoint peer)
-    cdef bint is_copy(self, Connection conn, Endpoint me)
-    cdef int apply(self, Connection conn, Endpoint me, Endpoint peer)
-    cdef int closing(self, Connection conn, Endpoint me, Endpoint peer)
-    cdef int options(self, Endpoint me)
-    cdef int notice(self, Connection conn)
-    cdef int count(self, Connection conn, Endpoint me)
-    cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer)
-    cdef int end(self, Connection conn)
-    cdef int leave(self, Py_ssize_t slot, Connection conn)
-    cdef bint same_again(self, Connection conn, unsigned char side)
+    cdef int place(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef bint is_copy(self, Connection conn, Endpoint me) except? -1
+    cdef int apply(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int options(self, Endpoint me) except? -1
+    cdef int notice(self, Connection conn) except? -1
+    cdef int count(self, Connection conn, Endpoint me) except? -1
+    cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int end(self, Connection conn) except? -1
+    cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1
+    cdef bint same_again(self, Connection conn, unsigned char side) except? -1
 
 cdef int ones(unsigned long long word) noexcept nogil

@@ -7,7 +7,6 @@ What the rules are is in `_lives` (which connection), `_sequence` (octets, ackno
 
 from __future__ import annotations
 
-import collections
 import heapq
 
 import numpy as np
@@ -32,7 +31,7 @@ if not cython.compiled:
     )
     from tcptrace_py.tracker._resets import judge, survive
     from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
-    from tcptrace_py.tracker._state import Connection, Endpoint
+    from tcptrace_py.tracker._state import Connection, Endpoint, warm
 
 from tcptrace_py.tracker._rings import Rings as _Rings
 from tcptrace_py.tracker._segment import Journal as _Journal
@@ -68,7 +67,8 @@ COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
-HALF_OPEN_OLD = cython.declare(cython.longlong, 60_000_000_000)
+RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
+LAST = cython.declare(cython.longlong, (1 << 63) - 1)
 
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
@@ -104,6 +104,8 @@ NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 0))
 CONN_WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 64))
 CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
 WORST = cython.declare(cython.Py_ssize_t, 20)
+FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
+NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
 
 # S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
 _LEGAL = {0x02, 0x22, 0x12, 0x04, 0x14, 0x11, 0x31, 0x10, 0x30}
@@ -138,7 +140,8 @@ class Tracker:
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.clock = NEVER
         self.row = self.next_id = self.live = self.evicted = 0
-        self.closed = collections.deque()
+        self.closed = []  # connections in the order in which they closed, from closed_head on
+        self.closed_head = 0
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
             setattr(self, name, memoryview(np.zeros(rows, np.int64)))
         self.anomalies = memoryview(np.zeros(rows, np.uint64))
@@ -162,20 +165,35 @@ class Tracker:
     ):
         """Label rows first..after-1 of the batch; the labels stand in the tracker's columns at the same places."""
         i: cython.Py_ssize_t
+        while len(self.by_slot) < self.flows.high:
+            self.by_slot.append(None)
         for i in range(first, after):
-            while slots[i] >= len(self.by_slot):
-                self.by_slot.append(None)
+            if i + FAR_AHEAD < after:
+                self.expect(slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
             self.segment(batch, i, slots[i], sides[i])
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def expect(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
+        """Have the connections of segments to come brought into the cache: most of the time went on waiting for them."""
+        conn: Connection = self.by_slot[far]
+        if conn is not None:
+            warm(conn, 192)
+        conn = self.by_slot[near]
+        if conn is not None:
+            warm(conn.client, 448)
+            warm(conn.server, 448)
 
     def let_go(self):
         """Between batches: connections closed for 2MSL leave memory; beyond the bound others as well."""
         now: cython.longlong = max(self.clock, 0)
         conn: Connection
-        while self.closed:
-            conn = self.closed[0]
+        while self.closed_head < len(self.closed):
+            conn = self.closed[self.closed_head]
             if conn.queued_time + self.linger >= now:
                 break
-            self.closed.popleft()
+            self.closed[self.closed_head] = None
+            self.closed_head += 1
             if conn.closed_time < 0 or conn.ended:
                 conn.queued_time = -1
             elif conn.closed_time > conn.queued_time:  # TIME-WAIT began again
@@ -183,6 +201,9 @@ class Tracker:
                 self.closed.append(conn)
             elif self.by_slot[conn.slot] is conn:
                 self.leave(conn.slot, conn)
+        if self.closed_head > 4096 and 2 * self.closed_head > len(self.closed):
+            del self.closed[: self.closed_head]
+            self.closed_head = 0
         if self.live > self.max_open:
             self.evict(self.live - self.max_open * 3 // 4)
 
@@ -197,6 +218,7 @@ class Tracker:
     # -- one segment ---------------------------------------------------------------------------------------------
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.int:
         seg: Segment = self.seg
         self.read(b, i)
@@ -235,6 +257,7 @@ class Tracker:
         conn.rows += 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
         """Take the segment in hand from its batch."""
         seg: Segment = self.seg
@@ -272,6 +295,7 @@ class Tracker:
                 self.clock = seg.time
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def place(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """The segment's numbers, relative to the beginning of either direction."""
         seg: Segment = self.seg
@@ -297,6 +321,7 @@ class Tracker:
                 seg.a = 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def is_copy(self, conn: Connection, me: Endpoint) -> cython.bint:
         """Was the same transmission captured within the last milliseconds?  It then has no further effect.
 
@@ -331,6 +356,7 @@ class Tracker:
         return False
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def apply(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """What a segment other than a RST does."""
         seg: Segment = self.seg
@@ -358,6 +384,7 @@ class Tracker:
             me.ttl = seg.ttl
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def options(self, me: Endpoint) -> cython.int:
         """What a SYN offers."""
         seg: Segment = self.seg
@@ -369,6 +396,7 @@ class Tracker:
             seg.find(WSCALE_GT14, seg.wscale)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def closing(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """Note when both ends have closed, or may have; the 2MSL of TIME-WAIT begin again with a FIN again."""
         done: cython.bint = (me.state == CLOSED or me.state == TIME_WAIT) and (
@@ -384,6 +412,7 @@ class Tracker:
                 self.closed.append(conn)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def count(self, conn: Connection, me: Endpoint) -> cython.int:
         seg: Segment = self.seg
         if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
@@ -408,6 +437,7 @@ class Tracker:
             seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def notice(self, conn: Connection) -> cython.int:
         """Count the anomalies of the segment, and keep them as events where asked."""
         seg: Segment = self.seg
@@ -423,6 +453,7 @@ class Tracker:
             code += 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         seg: Segment = self.seg
         self.conn[i] = conn.conn_id
@@ -471,6 +502,7 @@ class Tracker:
         return conn
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def same_again(self, conn: Connection, side: cython.uchar) -> cython.bint:
         """A copy of the SYN that was just answered opens nothing: it came within the time in which copies come."""
         me: Endpoint = conn.client if side == conn.client_side else conn.server
@@ -496,7 +528,8 @@ class Tracker:
             roles = FROM_PORT if by_port >= 0 else FROM_FIRST
             if by_port == 1:
                 client = 1 - side
-        conn: Connection = Connection(self.next_id, slot, client)
+        conn: Connection = Connection.__new__(Connection)
+        conn.begin(self.next_id, slot, client)
         self.next_id += 1
         self.live += 1
         conn.roles_from = roles
@@ -524,6 +557,7 @@ class Tracker:
     # -- the end of connections ----------------------------------------------------------------------------------
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def end(self, conn: Connection) -> cython.int:
         """The connection has left: add it to the totals."""
         if conn.older is not None:
@@ -563,6 +597,7 @@ class Tracker:
             self.finished.append(conn)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def leave(self, slot: cython.Py_ssize_t, conn: Connection) -> cython.int:
         self.end(conn)
         self.by_slot[slot] = None
@@ -574,18 +609,24 @@ class Tracker:
             if conn is not None:
                 self.leave(slot, conn)
         self.closed.clear()
+        self.closed_head = 0
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""
-        order = []
-        for slot, conn in enumerate(self.by_slot):
+        slot: cython.Py_ssize_t
+        conn: Connection
+        keys = np.full(len(self.by_slot), LAST, np.int64)
+        order: cython.longlong[::1] = memoryview(keys)
+        for slot in range(len(self.by_slot)):
+            conn = self.by_slot[slot]
             if conn is not None:
-                half_open = conn.hs_ack_time < 0 and conn.syns > 0
-                order.append((0 if conn.closed_time >= 0 else 1 if half_open else 2, conn.end, slot))
-        for _, _, slot in heapq.nsmallest(how_many, order):
+                order[slot] = conn.end
+                if conn.closed_time < 0:
+                    order[slot] += RANK if conn.hs_ack_time < 0 and conn.syns > 0 else 2 * RANK
+        for slot in np.argpartition(keys, how_many)[:how_many].tolist():
             conn = self.by_slot[slot]
             conn.evicted = True
-            conn.found_conn |= 1 << EVICTED
+            conn.found_conn |= cython.cast(cython.ulonglong, 1) << EVICTED
             self.evicted += 1
             self.leave(slot, conn)
 

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
+from tcptrace_py.errors import ExitCode, UnreadableError, UnsupportedError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
@@ -81,6 +81,7 @@ class Request:
     top: int = 20
     raw_csv: bool = False
     verdict: Verdict = field(default_factory=Verdict)
+    failed: dict[str, UnreadableError] = field(default_factory=dict)
 
 
 class Choice(NamedTuple):
@@ -189,6 +190,7 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
         progress.clear()
         say(str(error))
         verdict.unreadable += 1
+        request.failed[path] = error
         return None
     progress.clear()
     if trace.status == "ok":
@@ -220,6 +222,33 @@ def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tu
             for batch in trace.batches(table):
                 yield table, choice.of(table, batch)
         _look_for(watched, trace, request.verdict)
+    if request.failed and "captures" in choice.tables:
+        yield "captures", choice.of("captures", _unread(request.failed))
+
+
+def _unread(failed: dict[str, UnreadableError]) -> pa.RecordBatch:
+    """Rows of the captures table for inputs of which nothing could be read."""
+    import pyarrow as pa
+
+    from tcptrace_py.tables.arrays import from_values
+    from tcptrace_py.tables.schema import arrow_schema
+
+    nothing = {"int64": 0, "text": "", "labels": []}
+    columns = []
+    for column in TABLES["captures"]:
+        values = [None if column.nullable else nothing.get(column.type)] * len(failed)
+        if column.name == "path":
+            values = list(failed)
+        elif column.name == "status":
+            values = [
+                "unsupported" if isinstance(error, UnsupportedError) else "unreadable" for error in failed.values()
+            ]
+        elif column.name == "reason":
+            values = [error.reason for error in failed.values()]
+        elif column.name == "message":
+            values = [str(error).removeprefix(f"{path}: ") for path, error in failed.items()]
+        columns.append(from_values(column, values))
+    return pa.RecordBatch.from_arrays(columns, schema=arrow_schema("captures"))
 
 
 def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> None:

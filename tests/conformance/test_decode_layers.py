@@ -1,10 +1,10 @@
-"""tshark reads the same segment behind every layer that the unit tests build: the builders are not our own invention."""
+"""tshark reads the same segment behind every layer that the unit tests build, so they are no invention of ours."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from tests import packets as p
 from tests.decoding import address, one
 from tests.unit.test_decode_links import PLAIN
 from tests.unit.test_decode_tunnels import TUNNELS, TUNNELS_6
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAYERS = (
     PLAIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 
 from hypothesis import example, given, settings
@@ -83,18 +84,12 @@ PACKETS_6 = st.builds(
     st.sampled_from([None, None, None, 0, 20, 60, 65535]),
 )
 TAGGED = st.builds(
-    lambda packet, tags: _tagged(packet, tags),
+    lambda packet, tags: functools.reduce(lambda inner, tag: p.vlan(tag[0], inner, tag[1]), tags, packet),
     PACKETS_4 | PACKETS_6,
     st.lists(
         st.tuples(st.sampled_from([0, 1, 5, 4095]), st.sampled_from([0x8100, 0x88A8, 0x9100, 0x9200])), max_size=9
     ),
 )
-
-
-def _tagged(packet: bytes, tags: list[tuple[int, int]]) -> bytes:
-    for number, tpid in tags:
-        packet = p.vlan(number, packet, tpid)
-    return packet
 
 
 @st.composite

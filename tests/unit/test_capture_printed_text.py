@@ -134,6 +134,12 @@ def test_windows_line_ends():
     assert lines_of(f"{SYN}\r\n{SYN}\r\n") == [SYN, SYN]
 
 
+def test_it_has_no_link_type_that_could_be_overruled():
+    got, info = frames_of(TUTORIAL.encode(), link_type=1)
+    assert {frame.link for frame in got} == {LINK_PRINTED}
+    assert info.link_types == {LINK_PRINTED: 3}
+
+
 def test_compressed():
     got, info = frames_of(gzip.compress(TUTORIAL.encode()))
     assert (len(got), info.compression, info.format) == (3, "gzip", "tcpdump text")

@@ -1,4 +1,4 @@
-"""The decoder over batches: where it stops, what it leaves behind, what a frame's container says; VLAN and net numbers."""
+"""The decoder over batches: where it stops, what it leaves behind, what a frame's container says."""
 
 from __future__ import annotations
 

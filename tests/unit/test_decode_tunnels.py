@@ -29,7 +29,7 @@ TUNNELS = {
     "ERSPAN I": (p.gre(FRAME, protocol=0x88BE), "erspan"),
     "ERSPAN II": (p.gre(b"\x10\1\0\1\0\0\0\1" + FRAME, protocol=0x88BE, sequence=1), "erspan"),
     "ERSPAN III": (p.gre(b"\x20\1" + b"\0" * 10 + FRAME, protocol=0x22EB, sequence=1), "erspan"),
-    "ERSPAN III, platform header": (p.gre(b"\x20\1" + b"\0" * 9 + b"\1" + b"\0" * 8 + FRAME, protocol=0x22EB), "erspan"),
+    "ERSPAN III with platform": (p.gre(b"\x20\1" + b"\0" * 9 + b"\1" + b"\0" * 8 + FRAME, protocol=0x22EB), "erspan"),
     "WCCP": (p.gre(SYN, protocol=0x883E), "wccp"),
     "WCCP 2": (p.gre(b"\0\0\0\1" + SYN, protocol=0x883E), "wccp"),
     "EtherIP": (p.ipv4(b"\x30\0" + FRAME, protocol=97), "etherip"),
