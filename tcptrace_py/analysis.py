@@ -328,10 +328,9 @@ class Connection:
 
     def ladder(self, *, width: int = 100, unfold: bool = False) -> str:
         """The two-column diagram of the connection, as plain text."""
-        from tcptrace_py.views.ladder import draw, lay_out
+        from tcptrace_py.views.ladder import ladder_text
 
-        lines = draw(lay_out(self.record, self.rows(), unfold=unfold), width)
-        return "\n".join("".join(part.text for part in line).rstrip() for line in lines)
+        return ladder_text(self.record, self.rows(), width=width, unfold=unfold)
 
     def _repr_html_(self) -> str:
         from tcptrace_py.views.notebook import connection_html

@@ -11,7 +11,6 @@ import numpy as np
 
 from tcptrace_py.capture import CaptureInfo, open_capture
 from tcptrace_py.decode import Batch, Decoder
-from tcptrace_py.decode.through_dpkt import DpktDecoder
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
@@ -98,7 +97,7 @@ def steps(
     seen = Tracker(
         flows, options.batch_size, options.msl2_ns, options.idle_timeout_ns, options.max_connections, keep
     )
-    decoder = (DpktDecoder if options.reader == "dpkt" else Decoder)(verify_checksums=options.verify_checksums)
+    decoder = _decoder(options)
     with open_capture(source, link_type=options.link_type, reader=options.reader) as reader, _no_cycles():
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
@@ -118,6 +117,14 @@ def steps(
         seen.finish()
     done.check()
     yield done
+
+
+def _decoder(options: Options) -> Any:
+    if options.reader == "dpkt":
+        from tcptrace_py.decode import DpktDecoder  # here, because importing dpkt takes a while
+
+        return DpktDecoder(verify_checksums=options.verify_checksums)
+    return Decoder(verify_checksums=options.verify_checksums)
 
 
 @contextlib.contextmanager

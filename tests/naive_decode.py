@@ -121,7 +121,7 @@ def loopback(frame: bytes) -> tuple[object, bytes]:
 
 
 def typed(ethertype: int, rest: bytes, vlans: list[int], *, snap: bool = False) -> tuple[object, bytes]:
-    if (ethertype <= 1500 and not snap) or ethertype in (1, 4):
+    if ethertype <= 1500 and not snap:
         return llc(rest, vlans)
     if ethertype == 0x0800:
         return 4, rest

@@ -54,6 +54,8 @@ _PACKET = re.compile(
     rb"(?:" + _BARE.pattern + rb")",
     re.MULTILINE,
 )
+_OUTER = re.compile(rb"[:\]] VXLAN, .*vni \d+$")
+_ANNOUNCES = re.compile(_OUTER.pattern + rb"|^[^>]*\)$")  # more must follow: -v puts IP on a line of its own
 _DUMP = re.compile(rb"\s+0x[0-9a-f]{4,}:")  # -x, -X
 
 
@@ -136,26 +138,33 @@ def _packets(blocks: Iterable[bytes], style: _Style, *, live: bool) -> Iterator[
     for block in blocks:
         for raw in block.splitlines():
             line = raw.removeprefix(style.indent)
-            begin = style.begin.match(line)
+            begin = None if current and _encloses(current, line) else style.begin.match(line)
             if begin:
                 if current:
                     yield current
                 current = _Printed(begin, [line[begin.end() :][:LONGEST_LINE].rstrip()])
-            elif (
-                current
-                and line.strip()
-                and line[0] in b" \t"
-                and len(current.lines) < MOST_LINES
-                and not _DUMP.match(line)
-            ):
+            elif current and _goes_on(current, line):
                 current.lines.append(line[:LONGEST_LINE].rstrip())
         if live:
-            if current and (len(current.lines) > 1 or not current.lines[0].endswith(b")")):
+            if current and not _ANNOUNCES.search(current.lines[-1]):
                 yield current
                 current = None
             yield None
     if current:
         yield current
+
+
+def _encloses(packet: _Printed, line: bytes) -> bool:
+    """Whether `line` is the packet inside a VXLAN one, which begins like a packet of its own."""
+    return _OUTER.search(packet.lines[-1]) is not None and _BARE.match(line) is not None
+
+
+def _goes_on(packet: _Printed, line: bytes) -> bool:
+    """Whether `line` still belongs to `packet`."""
+    if len(packet.lines) == MOST_LINES:
+        return False
+    set_in = line[:1] in (b" ", b"\t") and not line.isspace() and not _DUMP.match(line)
+    return set_in or _encloses(packet, line)
 
 
 def _style_of(text: bytes) -> _Style:

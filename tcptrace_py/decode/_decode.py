@@ -290,8 +290,6 @@ class Walk:
                 outcome = self._ethertype()
             elif kind < UDP_PORT:
                 outcome = self._ip_protocol()
-            elif kind < LINK:
-                outcome = ELSEWHERE if self.peelable[kind] else NOT_TCP
             elif kind < OURS:
                 outcome = self._link()
             else:
@@ -341,9 +339,9 @@ class Walk:
         family: cython.uint
         if self.at + 4 > self.end:
             return TRUNCATED_HEADER
-        family = be16(self.buffer, self.at) | be16(self.buffer, self.at + 2)  # one of the halves is zero
-        if family > 255 and family & 255 == 0:
-            family >>= 8
+        family = be32(self.buffer, self.at)
+        if family > M16:  # the other order
+            family = (family >> 24) | (family >> 8 & 0xFF00) | ((family & M16) << 16)
         self.at += 4
         if family == 2:
             self.kind = IPV4
@@ -377,9 +375,6 @@ class Walk:
         kind: cython.int = self.kind
         if kind in (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300):
             return self._vlan()
-        if kind in (1, 4):  # cooked captures: 802.3 without and with LLC
-            self.kind = LLC
-            return NEXT
         return ELSEWHERE if self.peelable[kind] else NOT_IP
 
     def _vlan(self) -> cython.int:

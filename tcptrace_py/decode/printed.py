@@ -86,7 +86,7 @@ _OLD = re.compile(
     r"(?: <(?P<options>[^>]*)>?)?"
 )
 _IP4 = re.compile(
-    r"\(tos (?P<tos>0x[0-9a-f]+),.{0,80}?\bttl +(?P<ttl>\d+), id (?P<id>\d+),"
+    r"\(tos (?P<tos>0x[0-9a-f]+),(?:.{0,16}? ttl +(?P<ttl>\d+),)?.{0,16}? id (?P<id>\d+),"
     r".{0,80}?proto:? \w+ \(\d+\), length:? (?P<length>\d+)"
 )
 _IP6 = re.compile(
@@ -171,7 +171,7 @@ def _read_below(packet: Printed, before: str, rest: str, fields: re.Match[str]) 
     ip = told[-1] if told else None
     ip_length = 0
     if ip:
-        packet.tos, packet.ttl, ip_length = int(ip["tos"] or "0", 16), int(ip["ttl"]), int(ip["length"])
+        packet.tos, packet.ttl, ip_length = int(ip["tos"] or "0", 16), int(ip["ttl"] or 0), int(ip["length"])
         packet.ip_id = 0 if ip6 else int(ip["id"])
     elif old := _OLD_IP.search(rest):
         tos = _OLD_TOS.search(rest)

@@ -230,9 +230,6 @@ class DpktWalk:
         return NEXT
 
     def _ethertype(self) -> int:
-        if self.kind in (1, 4):
-            self.kind = LLC
-            return NEXT
         return OUTCOME_ELSEWHERE if self._peelable[self.kind] else Unused.not_ip
 
     # IP

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import addresses
 from tcptrace_py.tracker import closed_first, handshake_shape, teardown_shape
-from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES, Handshake, RolesFrom, Severity, State, Step, Teardown
+from tcptrace_py.vocabulary import (
+    ANOMALIES,
+    BY_NAME,
+    SEGMENT_ANOMALIES,
+    Anomaly,
+    Handshake,
+    RolesFrom,
+    Severity,
+    State,
+    Step,
+    Teardown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
 HANDSHAKES, TEARDOWNS, ROLES = list(Handshake), list(Teardown), list(RolesFrom)
 CLOSER = ("client", "server", None, "both")
 OPENING = 1 << Step.handshake_1 | 1 << Step.handshake_2 | 1 << Step.handshake_3
+NO_LAST_ACK = BY_NAME["td_no_last_ack"].code - SEGMENT_ANOMALIES
 WORST_FIRST = sorted(ANOMALIES, key=lambda anomaly: (-anomaly.severity, anomaly.code))
 
 
@@ -31,19 +43,12 @@ def span(begin: int, end: int) -> int | None:
     return None if begin < 0 or end < 0 else end - begin
 
 
-def findings(conn: Any) -> list[str]:
-    """Names of what was found on the connection and its segments, worst first."""
-    return [
-        anomaly.name
-        for anomaly in WORST_FIRST
-        if (conn.found >> anomaly.code if anomaly.code < SEGMENT_ANOMALIES else conn.found_conn >> anomaly.code - 64)
-        & 1
-    ]
-
-
-def severity(conn: Any) -> str | None:
-    """Of the worst finding."""
-    return next((Severity(a.severity).name for a in WORST_FIRST if a.name in set(findings(conn)[:1])), None)
+def found(conn: Any) -> list[Anomaly]:
+    """What was found on the connection and its segments, worst first."""
+    if not conn.found and not conn.found_conn:
+        return []
+    word = conn.found | conn.found_conn << SEGMENT_ANOMALIES
+    return [anomaly for anomaly in WORST_FIRST if word >> anomaly.code & 1]
 
 
 def closer(conn: Any) -> tuple[Any, Any]:
@@ -80,7 +85,7 @@ FACTS: dict[str, Callable[[Any], Any]] = {
     "teardown": lambda c: TEARDOWNS[teardown_shape(c)],
     "closed_first": lambda c: CLOSER[closed_first(c)],
     "reset_by": lambda c: CLOSER[c.reset_by],
-    "last_ack_missing": lambda c: "td_no_last_ack" in findings(c),
+    "last_ack_missing": lambda c: bool(c.found_conn >> NO_LAST_ACK & 1),
     "half_close_octets": lambda c: _half_close(c, lambda first, _: first.after_fin_octets),
     "half_close_ns": lambda c: _half_close(c, lambda first, other: span(first.fin_acked_time, other.fin_time)),
     "fin_1_time": lambda c: known(closer(c)[0].fin_time),
@@ -93,8 +98,8 @@ FACTS: dict[str, Callable[[Any], Any]] = {
     "server_proved": lambda c: State(c.server.proved).name,
     "retry_of": lambda c: known(c.retry_of),
     "reuse_gap_ns": lambda c: known(c.reuse_gap),
-    "findings": findings,
-    "severity": severity,
+    "findings": lambda c: [anomaly.name for anomaly in found(c)],
+    "severity": lambda c: next((Severity(anomaly.severity).name for anomaly in found(c)), None),
     "evicted": lambda c: c.evicted,
 }
 """Column of `connections` -> its value from a finished `Connection` of the tracker."""

@@ -7,6 +7,7 @@ Made of the changes that the tracker notes for a connection, in order: a state `
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.vocabulary import State
@@ -53,7 +54,7 @@ def state_rows(conn: Any, capture: str) -> Iterator[dict[str, Any]]:
     """The rows of one connection, client first."""
     for side, endpoint in enumerate(("client", "server")):
         found = stays(conn.changes, side)
-        for stay, after in zip(found, [*found[1:], None], strict=True):
+        for stay, after in zip_longest(found, found[1:]):
             yield {
                 "capture": capture,
                 "conn_id": conn.conn_id,

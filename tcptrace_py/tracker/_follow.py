@@ -127,7 +127,7 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
 def proves(given: cython.int, seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Could the endpoint not have sent this segment without the pending input?"""
     if given == GOT_SYN:
-        return seg.a >= 1
+        return 1 <= seg.a <= peer.top
     if given == GOT_SYN_ACK:
         return seg.a >= 1 and not seg.flags & SYN
     if given == GOT_ACK_OF_SYN:  # a pure ACK of j+1 is no proof: SYN-RECEIVED also sends it
@@ -229,6 +229,9 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
 @cython.exceptval(-1, check=True)
 def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The third step, and what any ACK means for a peer in SYN-RECEIVED."""
+    if peer.proved == SYN_SENT and not me.sent_syn_ack and not 1 <= seg.a <= 1 + peer.syn_payload:
+        conn.bad_ack = seg.ack  # of an older life; the peer answers it by RST and stays in SYN-SENT (3.10.7.3)
+        return 0
     first: cython.longlong = 1 + (me.syn_payload if conn.tfo_used else 0)
     if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns > 0 and not peer.seen)):
         if conn.hs_ack_time < 0:

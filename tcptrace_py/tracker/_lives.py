@@ -98,9 +98,9 @@ def fits_older(
 def distance(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.longlong:
     """How far the segment's numbers lie from what was last seen of both directions."""
     far: cython.longlong = 0
-    if me.based:
+    if me.based and seg.has_seq:
         far += abs(me.rel(seg.seq) - me.top)
-    elif not seg.flags & SYN:
+    elif not me.based and not seg.flags & SYN:
         far += FAR
     if seg.flags & ACK:
         far += abs(peer.rel(seg.ack) - peer.top) if peer.based else FAR

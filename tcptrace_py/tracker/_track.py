@@ -363,7 +363,8 @@ class Tracker:
         if seg.flags & SYN:
             self.options(me)
         send(seg, conn, me, peer, self.rings)
-        if seg.a >= 0 and (not seg.flags & SYN or 1 <= seg.a <= 1 + peer.syn_payload):
+        opening: cython.bint = seg.flags & SYN != 0 or (peer.proved == SYN_SENT and not me.sent_syn_ack)
+        if seg.a >= 0 and (not opening or 1 <= seg.a <= 1 + peer.syn_payload):
             acknowledge(seg, conn, me, peer, self.rings)
         if seg.raw_window >= 0:
             offer(seg, conn, me, peer)
@@ -585,7 +586,7 @@ class Tracker:
         score: cython.longlong = 1000 * ones(conn.found & ERRORS) + ones(conn.found & NOTES)
         score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
         score += ones(conn.found_conn & CONN_NOTES)
-        if score > 0 and (len(self.worst) < WORST or score > self.worst[0][0]):
+        if len(self.worst) < WORST or score > self.worst[0][0]:
             conn.pair = self.flows.sides(conn.slot)
             entry = (score, -conn.conn_id, conn)
             if len(self.worst) < WORST:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 STATE_WIDTH = len("ESTABLISHED")
+ARROW_WIDTH = 30  # at least
 NOTES_WIDTH = 26  # narrower than this, notes go below their rung
 FOLD_FROM = 7  # a shorter run of ordinary segments is shown whole
 SHOWN_BEFORE, SHOWN_AFTER = 3, 1  # segments of a folded run that stay
@@ -166,43 +167,72 @@ def _fold(rows: Sequence[Row]) -> Fold:
     return Fold(len(rows), span, octets["c2s"], octets["s2c"], tuple(findings.most_common()))
 
 
-def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
-    """The ladder as lines for a terminal of at least 80 columns."""
-    yield from _heading(ladder, width)
-    yield []
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """How wide the columns of one drawing are, and whether notes stand beside their rung or below it."""
+
+    width: int
+    frame: int
+    time: int
+    arrow: int
+    beside: bool
+    exact: bool  # times to the nanosecond
+
+    @property
+    def margin(self) -> int:
+        """Where the arrows begin."""
+        return self.frame + 2 + self.time + 2 + STATE_WIDTH + 1
+
+    @property
+    def notes_at(self) -> int:
+        """Where the notes begin."""
+        return self.margin + self.beside * (self.arrow + 1 + STATE_WIDTH + 2)
+
+
+def _measured(ladder: Ladder, width: int) -> _Measures:
     rungs = [rung for rung in ladder.rungs if isinstance(rung, Rung)]
     exact = any(rung.since_ns is not None and rung.since_ns % 1000 for rung in rungs)
-    frames = max((len(rung.frame) for rung in rungs), default=0)
-    times = max((len(_seconds(rung.since_ns, exact=exact)) for rung in rungs), default=0)
-    margin = frames + 2 + times + 2 + STATE_WIDTH + 1
-    longest = max((len(rung.label) for rung in rungs), default=0) + 4
-    beside = width - margin - max(longest, 30) - 1 - STATE_WIDTH - 2 >= NOTES_WIDTH
-    arrow = max(longest, 30 if beside else width - margin - 1 - STATE_WIDTH)
-    notes_at = margin + arrow + 1 + STATE_WIDTH + 2 if beside else margin
-    yield line(
-        " " * (margin - STATE_WIDTH - 1),
-        Part("client", "heading"),
-        " " * (STATE_WIDTH - 5 + arrow + 1),
-        Part("server", "heading"),
-    )
+    frame = max((len(rung.frame) for rung in rungs), default=0)
+    time = max((len(_seconds(rung.since_ns, exact=exact)) for rung in rungs), default=0)
+    shortest = max(ARROW_WIDTH, *(len(rung.label) + 4 for rung in rungs), 0)
+    room = width - _Measures(width, frame, time, 0, beside=False, exact=exact).margin - 1 - STATE_WIDTH
+    beside = room - shortest - 2 >= NOTES_WIDTH
+    return _Measures(width, frame, time, shortest if beside else max(shortest, room), beside, exact)
+
+
+def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
+    """The ladder as lines for a terminal of at least 80 columns."""
+    measures = _measured(ladder, width)
+    yield from _heading(ladder, width)
+    yield []
+    before, between = measures.margin - STATE_WIDTH - 1, STATE_WIDTH - len("client") + 1 + measures.arrow + 1
+    yield line(" " * before, Part("client", "heading"), " " * between, Part("server", "heading"))
     for rung in ladder.rungs:
-        if isinstance(rung, Fold):
-            yield from ([Part(" " * margin), *told] for told in _packed(_told(rung, glyphs), width - margin))
-            continue
-        if rung.gap:
-            yield line(" " * margin, Part("here the capture is damaged: segments may be missing", "wrong"))
-        main = line(
-            Part(f"{rung.frame:>{frames}}  ", "faint"),
-            f"{_seconds(rung.since_ns, exact=exact):>{times}}  ",
-            Part(f"{rung.client:>{STATE_WIDTH}} ", "" if rung.client_moved else "faint"),
-            f"{_arrow(rung, arrow, glyphs)} ",
-            Part(f"{rung.server:<{STATE_WIDTH}}", "" if rung.server_moved else "faint"),
+        yield from (
+            _fold_lines(rung, measures, glyphs) if isinstance(rung, Fold) else _rung_lines(rung, measures, glyphs)
         )
-        notes = list(_packed(_notes(rung, glyphs), width - notes_at))
-        if beside and notes:
-            main += [Part("  "), *notes.pop(0)]
-        yield main
-        yield from ([Part(" " * notes_at), *note] for note in notes)
+
+
+def _fold_lines(fold: Fold, measures: _Measures, glyphs: Glyphs) -> Iterator[Line]:
+    margin = measures.margin
+    return ([Part(" " * margin), *told] for told in _packed(_told(fold, glyphs), measures.width - margin))
+
+
+def _rung_lines(rung: Rung, measures: _Measures, glyphs: Glyphs) -> Iterator[Line]:
+    if rung.gap:
+        yield line(" " * measures.margin, Part("here the capture is damaged: segments may be missing", "wrong"))
+    main = line(
+        Part(f"{rung.frame:>{measures.frame}}  ", "faint"),
+        f"{_seconds(rung.since_ns, exact=measures.exact):>{measures.time}}  ",
+        Part(f"{rung.client:>{STATE_WIDTH}} ", "" if rung.client_moved else "faint"),
+        f"{_arrow(rung, measures.arrow, glyphs)} ",
+        Part(f"{rung.server:<{STATE_WIDTH}}", "" if rung.server_moved else "faint"),
+    )
+    notes = list(_packed(_notes(rung, glyphs), measures.width - measures.notes_at))
+    if measures.beside and notes:
+        main += [Part("  "), *notes.pop(0)]
+    yield main
+    yield from ([Part(" " * measures.notes_at), *note] for note in notes)
 
 
 def _heading(ladder: Ladder, width: int) -> Iterator[Line]:

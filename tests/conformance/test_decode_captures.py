@@ -97,7 +97,8 @@ def oracle() -> dict[str, dict[int, dict[str, Any]]]:
 
     columns = [
         "file", "frame", "embedded", "src", "dst", "sport", "dport", "flags", "seq_raw", "ack_raw", "len", "mss",
-        "wscale", "sack_perm", "sack_le", "sack_re", "tsval", "tsecr", "window_value", "urgent_pointer", "checksum_status",
+        "wscale", "sack_perm", "sack_le", "sack_re", "tsval", "tsecr", "window_value", "urgent_pointer",
+        "checksum_status",
     ]  # fmt: skip
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for row in parquet.read_table(CAPTURES / "oracle" / "tshark-segments.parquet", columns=columns).to_pylist():
@@ -136,10 +137,11 @@ def test_no_stale_deviation() -> None:
 
 FIELDS = {
     "frame": "frame.number", "src": "ip.src", "src6": "ipv6.src", "dst": "ip.dst", "dst6": "ipv6.dst",
-    "sport": "tcp.srcport", "dport": "tcp.dstport", "flags": "tcp.flags", "seq_raw": "tcp.seq_raw", "ack_raw": "tcp.ack_raw", "len": "tcp.len",
-    "window_value": "tcp.window_size_value", "urgent_pointer": "tcp.urgent_pointer", "mss": "tcp.options.mss_val",
-    "wscale": "tcp.options.wscale.shift", "sack_perm": "tcp.options.sack_perm", "sack_le": "tcp.options.sack_le",
-    "sack_re": "tcp.options.sack_re", "tsval": "tcp.options.timestamp.tsval", "tsecr": "tcp.options.timestamp.tsecr",
+    "sport": "tcp.srcport", "dport": "tcp.dstport", "flags": "tcp.flags", "seq_raw": "tcp.seq_raw",
+    "ack_raw": "tcp.ack_raw", "len": "tcp.len", "window_value": "tcp.window_size_value",
+    "urgent_pointer": "tcp.urgent_pointer", "mss": "tcp.options.mss_val", "wscale": "tcp.options.wscale.shift",
+    "sack_perm": "tcp.options.sack_perm", "sack_le": "tcp.options.sack_le", "sack_re": "tcp.options.sack_re",
+    "tsval": "tcp.options.timestamp.tsval", "tsecr": "tcp.options.timestamp.tsecr",
     "checksum_status": "tcp.checksum.status",
 }  # fmt: skip
 

@@ -114,6 +114,13 @@ def test_dumps_are_left_out(stamp):
     assert lines_of((f"{stamp}{SYN}\n" + ascii_dump) * 2) == [SYN] * 2
 
 
+@pytest.mark.parametrize("stamp", ["", "12:00:00.000000 ", " 00:00:00.000000 "])
+def test_what_is_inside_vxlan_is_no_packet_of_its_own(stamp):
+    outer = "IP 10.9.9.1.36286 > 10.9.9.2.4789: VXLAN, flags [I] (0x08), vni 1111"
+    text = f"{stamp}{outer}\n{SYN}\n{stamp}{SYN}\n{stamp}{outer}\n{VERBOSE}\n{BELOW}\n"
+    assert lines_of(text) == [f"{outer}\n{SYN}", SYN, f"{outer}\n{VERBOSE}\n{BELOW}"]
+
+
 def test_other_protocols_count_as_packets():
     assert lines_of(f"{SYN}\n{ARP}\n{STP}\n{SYN}\n") == [SYN, ARP, STP, SYN]
     assert lines_of(f"12:00:00.000000 {ARP}\n12:00:00.000000 {STP}\n") == [ARP, STP]

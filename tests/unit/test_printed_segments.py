@@ -78,6 +78,21 @@ def test_verbose_ipv4():
     assert got.marks == b.CHECKSUM_GOOD
 
 
+def test_verbose_ipv4_without_a_ttl():
+    """What tcpdump prints where it is 0."""
+    got = one(
+        "IP (tos 0x80, id 4443, offset 0, flags [DF], proto TCP (6), length 48, bad cksum 0 (->45d5)!)\n"
+        f"    {A} > {B}: Flags [S], cksum 0x0000 (incorrect -> 0xec92), seq 5, win 65535, options [mss 1452], length 0"
+    )
+    assert (got.tos, got.ttl, got.ip_id, got.marks) == (0x80, 0, 4443, b.CHECKSUM_BAD)
+
+
+def test_vxlan():
+    outer = "IP 1.1.1.1.36286 > 2.2.2.2.4789: VXLAN, flags [I] (0x08), vni 1111"
+    text = f"{outer}\nIP {A} > {B}: Flags [S], seq 9, win 0, length 0"
+    assert (one(text).src, one(text).seq) == ("10.0.0.1", 9)
+
+
 def test_verbose_ipv6():
     got = one(
         "IP6 (class 0x48, flowlabel 0x00016, hlim 55, next-header TCP (6) payload length: 32) "

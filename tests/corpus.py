@@ -1,0 +1,16 @@
+"""Where the reference captures lie, for the tests that compare with them; those skip where the folder is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CORPUS = Path(os.environ.get("TCPTRACE_PY_CORPUS", Path(__file__).resolve().parents[2] / "shared"))
+
+
+def needs(name: str) -> list[pytest.MarkDecorator]:
+    """Marks for a test module that uses one folder of the corpus."""
+    absent = pytest.mark.skipif(not (CORPUS / name).is_dir(), reason=f"no reference folder {CORPUS / name}")
+    return [pytest.mark.corpus, absent]
