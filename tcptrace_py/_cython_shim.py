@@ -27,7 +27,7 @@ class _AnyType:
         return values[0] if values else None
 
 
-cclass = cfunc = ccall = inline = final = _same
+cclass = cfunc = ccall = inline = final = no_gc = _same
 nogil = _NoGil()
 
 

@@ -50,7 +50,7 @@ class Summary:
 def analyze(
     source: Any,
     *,
-    tables: Iterable[str] = ("connections",),
+    tables: str | Iterable[str] = ("connections",),
     reader: str = "own",
     link_type: int | None = None,
     verify_checksums: bool = True,
@@ -67,7 +67,7 @@ def analyze(
     source : str, path, binary file object, or iterable of (timestamp, bytes)
         A capture of any format, compressed or not, or tcpdump's printed text; ``"-"`` is standard input.
         A dpkt reader is such an iterable.
-    tables : iterable of str
+    tables : str or iterable of str
         Tables to keep from the first reading.  Others are made on first use by reading the input again; an input
         that cannot be read twice (a pipe, an iterable) has only those named here.
     reader : {"own", "dpkt"}
@@ -99,7 +99,7 @@ def analyze(
     options = pipeline.Options(
         reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size
     )
-    return Trace(source, options, frozenset(tables), progress)
+    return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
 
 
 class Trace:
@@ -110,7 +110,8 @@ class Trace:
     summary : Summary
         Counts, made in the first reading.
     connections, timeline, states, events, captures : pandas.DataFrame
-        The tables; columns as ``tcpflows catalog`` lists them.  Times are ``datetime64[ns, UTC]``.
+        The tables; columns as ``tcpflows catalog`` lists them.  Times are ``datetime64[ns, UTC]``; whole numbers that
+        may be null are ``Int64``, ``UInt32`` and so on, never float.
 
     Examples
     --------
@@ -230,7 +231,8 @@ class Trace:
         self._check(tables)
         gather = _Gather(self.path, tables)
         keep = frozenset(tables.intersection(KEPT))
-        done = pipeline.run(self._source, self._options, keep=keep, sink=gather, progress=progress)
+        rows = gather if "timeline" in tables else None
+        done = pipeline.run(self._source, self._options, keep=keep, sink=rows, progress=progress)
         self._batches.update(gather.tables(done))
         return done
 
@@ -260,7 +262,9 @@ class Trace:
             rows.ready.clear()
 
     def _frame(self, table: str) -> pd.DataFrame:
-        frame = self.arrow(table).to_pandas()
+        from tcptrace_py.tables.dataframe import dataframe
+
+        frame = dataframe(self.arrow(table))
         frame.attrs["table"] = table
         return frame
 
@@ -316,11 +320,11 @@ class Connection:
         """The rows of the `timeline` table that belong to this connection."""
         import pyarrow as pa
 
+        from tcptrace_py.tables.dataframe import dataframe
         from tcptrace_py.tables.schema import arrow_schema
 
-        return pa.Table.from_batches(
-            list(self.trace.batches("timeline", self.conn_id)), arrow_schema("timeline")
-        ).to_pandas()
+        rows = list(self.trace.batches("timeline", self.conn_id))
+        return dataframe(pa.Table.from_batches(rows, arrow_schema("timeline")))
 
     def rows(self) -> list[dict[str, Any]]:
         """The same as plain dictionaries, times in int nanoseconds: for a terminal, without pandas."""

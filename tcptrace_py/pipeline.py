@@ -11,15 +11,17 @@ import numpy as np
 
 from tcptrace_py.capture import CaptureInfo, open_capture
 from tcptrace_py.decode import Batch, Decoder
+from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tcptrace_py.capture import Frames
     from tcptrace_py.decode import QuotedError
 
-BATCH_SIZE = 8192
+BATCH_SIZE = 4096  # its columns and the connections they touch fit the second-level cache together
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Options:
     idle_timeout_ns: int = 0
     max_connections: int = 200_000
     batch_size: int = BATCH_SIZE
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("max_connections", 1), ("msl2_ns", 0), ("idle_timeout_ns", 0)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is at least {least}, not {getattr(self, name)}")
 
 
 class Sink(Protocol):
@@ -79,8 +86,9 @@ def run(
     UnreadableError
         When no packet can be had from the input.
     """
-    for done in steps(source, options, keep=keep, sink=sink, progress=progress):
-        pass
+    with _no_cycles():
+        for done in steps(source, options, keep=keep, sink=sink, progress=progress):
+            pass
     return done
 
 
@@ -95,26 +103,22 @@ def steps(
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
     flows = FlowTable()
     seen = Tracker(
-        flows, options.batch_size, options.msl2_ns, options.idle_timeout_ns, options.max_connections, keep
+        flows, options.batch_size, options.msl2_ns, options.idle_timeout_ns, options.max_connections, keep, sink is not None
     )
     decoder = _decoder(options)
-    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader, _no_cycles():
+    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
-            at = 0
-            while at < frames.n:
-                at = decoder.decode(frames, at, stage.batch)
-                if stage.batch.n == stage.batch.capacity or at < frames.n:
-                    stage.flush()
-            if reader.live:
-                stage.flush()
+            with _no_cycles():
+                stage.take(frames, live=reader.live)
             if progress is not None:
                 progress(reader.bytes_read, reader.bytes_total)
             yield done
-        decoder.finish()
-        stage.flush()
-        seen.finish()
+        with _no_cycles():
+            decoder.finish()
+            stage.flush()
+            seen.finish()
     done.check()
     yield done
 
@@ -129,7 +133,10 @@ def _decoder(options: Options) -> Any:
 
 @contextlib.contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Without the cycle collector: nothing here makes cycles, and it would walk every open connection again and again."""
+    """Without the cycle collector: nothing here makes cycles, and it would walk every open connection again and again.
+
+    Never across a ``yield`` to the user, whose own cycles must be collected.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
@@ -150,6 +157,16 @@ class _Stage:
         self.quoted.n = 1
         self.slots = np.zeros(capacity, np.int32)
         self.sides = np.zeros(capacity, np.uint8)
+
+    def take(self, frames: Frames, *, live: bool) -> None:
+        """Decode a run of frames, and track each batch that is full; of a live input whatever there is."""
+        at = 0
+        while at < frames.n:
+            at = self.done.decoder.decode(frames, at, self.batch)
+            if self.batch.n == self.batch.capacity or at < frames.n:
+                self.flush()
+        if live:
+            self.flush()
 
     def flush(self) -> None:
         """Track what the batch holds, with the ICMP errors at their places between the rows."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
-from tcptrace_py.capture import magic, pcap, pcapng, printed_text, snoop, through_dpkt
+from tcptrace_py.capture import magic, pcap, pcapng, snoop
 from tcptrace_py.capture._scan import Rows, survey
 from tcptrace_py.capture.compression import Unpacked, compression_of
 from tcptrace_py.capture.damage import Damage, Stop
@@ -162,6 +162,8 @@ def open_capture(
         if opened.info.format != "tcpdump text":  # which has no link layer
             opened.link_type = link_type
     else:
+        from tcptrace_py.capture import through_dpkt
+
         info = CaptureInfo(f"<{type(source).__name__}>", format="packets")
         link = through_dpkt.link_of(through_dpkt.checked_iterable(source), link_type, info)
         packets: Any = source
@@ -212,6 +214,8 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
         if not head.startswith(beginning):
             continue
         if reader == "dpkt":
+            from tcptrace_py.capture import through_dpkt
+
             packets = through_dpkt.dpkt_reader(window, info)
             return through_dpkt.read_packets(packets, through_dpkt.link_of(packets, None, info), frames)
         return _walk(window, kind(window, info, frames), frames, info if resync else None)
@@ -220,6 +224,8 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
             raise UnreadableError(window.fault.message, window.fault.reason)
         raise UnreadableError("empty file (0 bytes)" if not info.compression else "nothing inside", "empty")
     if _shows_printed_packets(window):
+        from tcptrace_py.capture import printed_text
+
         info.format = "tcpdump text"
         return printed_text.read_printed(window, info, frames)
     raise _not_a_capture(window)
@@ -227,6 +233,8 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
 
 def _shows_printed_packets(window: Window) -> bool:
     """Whether the input is text with a packet as tcpdump prints it, among the first lines that can be had."""
+    from tcptrace_py.capture import printed_text
+
     while magic.is_text(head := bytes(window.buffer[window.start : window.end][:ENOUGH_TEXT])):
         if printed_text.shows_packets(head):
             return True

@@ -30,6 +30,8 @@ from tcptrace_py.decode.rare import PEEL
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tcptrace_py.capture.frames import Frames
     from tcptrace_py.decode._batch import Batch
     from tcptrace_py.decode.printed import PrintedDecoder
@@ -39,7 +41,6 @@ MAX_PEELED = 24  # headers of one frame that the compiled walk leaves to others,
 VLAN = "vlan"
 ICMP, ICMP_6 = IP_PROTOCOL + 1, IP_PROTOCOL + 58
 GO_ON = -1  # the walk stands before the next header
-PEELABLE = bytes(kind in PEEL for kind in range(SPACE))
 
 
 class Depth(NamedTuple):
@@ -48,6 +49,17 @@ class Depth(NamedTuple):
     tunnels: int = 0
     peeled: int = 0
     whole: bytes | None = None  # None: the frame's own buffer; else a datagram made of fragments
+
+
+def _flags(kinds: Iterable[int]) -> bytes:
+    """One octet a kind: 1 for those given."""
+    flags = bytearray(SPACE)
+    for kind in kinds:
+        flags[kind] = 1
+    return bytes(flags)
+
+
+PEELABLE = _flags(PEEL)
 
 
 class Place(NamedTuple):

@@ -1,5 +1,15 @@
 from tcptrace_py.decode._batch cimport Batch
 
+cdef extern from *:
+    """
+    static CYTHON_INLINE void tcptrace_warm_word(int *word) {
+    #if defined(__GNUC__)
+        __builtin_prefetch(word);
+    #endif
+    }
+    """
+    void warm_word "tcptrace_warm_word" (int *word) noexcept nogil
+
 cdef class FlowTable:
     cdef public Py_ssize_t used, high, capacity
     cdef public unsigned long long[::1] keys, hashes
@@ -15,3 +25,5 @@ cdef class FlowTable:
     cdef bint forward(self, Py_ssize_t slot, Batch batch, Py_ssize_t i) except? -1
     cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
     cdef int enter(self, Py_ssize_t slot) except? -1
+
+    cdef int expect(self, unsigned long long far, unsigned long long near)

@@ -26,6 +26,7 @@ NET = cython.declare(cython.Py_ssize_t, 4)
 PORTS = cython.declare(cython.Py_ssize_t, 5)
 HASH = cython.declare(cython.Py_ssize_t, 6)
 
+AHEAD = cython.declare(cython.Py_ssize_t, 12)
 FREE = cython.declare(cython.int, -1)  # in the index: never used
 LEFT = cython.declare(cython.int, -2)  # in the index: released, so a search goes on past it
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
@@ -77,12 +78,25 @@ class FlowTable:
         for i in range(batch.n):
             self.hashes[i] = self.hash_of(batch, i)
         for i in range(batch.n):
+            if i + AHEAD < batch.n:
+                self.expect(self.hashes[i + AHEAD], self.hashes[i + AHEAD // 2])
             h = self.hashes[i]
             slot = self.look(h, batch, i)
+            sides[i] = 0
             if slot < 0:
                 slot = self.add(h, batch, i)
+            elif not self.forward(slot, batch, i):
+                sides[i] = 1
             slots[i] = slot
-            sides[i] = 0 if self.forward(slot, batch, i) else 1
+
+    @cython.cfunc
+    def expect(self, far: cython.ulonglong, near: cython.ulonglong) -> cython.int:
+        """Have the places and keys of pairs to come brought into the cache."""
+        if cython.compiled:
+            warm_word(cython.address(self.index[far & self.mask]))
+            slot: cython.Py_ssize_t = self.index[near & self.mask]
+            if slot >= 0:
+                warm_word(cython.cast(cython.p_int, cython.address(self.keys[WORDS * slot])))
 
     def find(self, batch: Batch, i: cython.Py_ssize_t):
         """The slot of the pair in row `i` of a batch, or -1; nothing is added."""

@@ -18,7 +18,7 @@ def packed(hi: int, lo: int) -> bytes:
 
 
 def is_v4(hi: int, lo: int) -> bool:
-    """Is it an IPv4 address, written as ::ffff:a.b.c.d?"""
+    """Tell whether it is an IPv4 address, written as ::ffff:a.b.c.d."""
     return hi == 0 and lo >> 32 == MAPPED
 
 

@@ -40,8 +40,8 @@ def validity(known: Mask | None) -> pa.Buffer | None:
 
 
 def numbers(column: Column, values: Numbers, known: Mask | None = None) -> pa.Array:
-    """A column of numbers or times; null where not `known`."""
-    data = np.ascontiguousarray(values, NUMBER[column.type])
+    """A column of numbers or times; null where not `known`.  A copy: the batch they stand in will be filled again."""
+    data = np.array(values, NUMBER[column.type], order="C")
     return pa.Array.from_buffers(arrow_type(column), len(data), [validity(known), pa.py_buffer(data)])
 
 

@@ -60,6 +60,10 @@ def _half_close(conn: Any, value: Callable[[Any, Any], int | None]) -> int | Non
     return value(*closer(conn)) if closed_first(conn) in (0, 1) else None
 
 
+def _half_close_span(first: Any, other: Any) -> int | None:
+    return span(first.fin_acked_time, other.fin_time)
+
+
 FACTS: dict[str, Callable[[Any], Any]] = {
     "conn_id": lambda c: c.conn_id,
     "community_id": lambda c: addresses.community_id(c.pair[0], c.pair[1]),
@@ -87,17 +91,17 @@ FACTS: dict[str, Callable[[Any], Any]] = {
     "reset_by": lambda c: CLOSER[c.reset_by],
     "last_ack_missing": lambda c: bool(c.found_conn >> NO_LAST_ACK & 1),
     "half_close_octets": lambda c: _half_close(c, lambda first, _: first.after_fin_octets),
-    "half_close_ns": lambda c: _half_close(c, lambda first, other: span(first.fin_acked_time, other.fin_time)),
-    "fin_1_time": lambda c: known(closer(c)[0].fin_time),
-    "ack_1_time": lambda c: known(closer(c)[0].fin_acked_time),
-    "fin_2_time": lambda c: known(closer(c)[1].fin_time),
-    "ack_2_time": lambda c: known(closer(c)[1].fin_acked_time),
+    "half_close_ns": lambda c: _half_close(c, _half_close_span) if c.timed else None,
+    "fin_1_time": lambda c: known(closer(c)[0].fin_time) if c.timed else None,
+    "ack_1_time": lambda c: known(closer(c)[0].fin_acked_time) if c.timed else None,
+    "fin_2_time": lambda c: known(closer(c)[1].fin_time) if c.timed else None,
+    "ack_2_time": lambda c: known(closer(c)[1].fin_acked_time) if c.timed else None,
     "client_state": lambda c: State(c.client.state).name,
     "server_state": lambda c: State(c.server.state).name,
     "client_proved": lambda c: State(c.client.proved).name,
     "server_proved": lambda c: State(c.server.proved).name,
     "retry_of": lambda c: known(c.retry_of),
-    "reuse_gap_ns": lambda c: known(c.reuse_gap),
+    "reuse_gap_ns": lambda c: known(c.reuse_gap) if c.timed else None,
     "findings": lambda c: [anomaly.name for anomaly in found(c)],
     "severity": lambda c: next((Severity(anomaly.severity).name for anomaly in found(c)), None),
     "evicted": lambda c: c.evicted,

@@ -39,13 +39,18 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
             _prove(found, state, row, (time, frame))
         elif not found or found[-1].state != state:
             found.append(Stay(state, row, (time, frame)))
-    return found
+    return [stay for stay, after in zip_longest(found, found[1:]) if after is None or after.row > stay.row]
 
 
 def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None:
+    """The end's own segment shows `state`; one that was only passed through stands where the estimate left it out."""
     for stay in reversed(found):
         if stay.state == state:
             stay.proved = stay.proved or at
+            return
+    for place, stay in enumerate(found):
+        if stay.proved is None:
+            found.insert(place, Stay(state, stay.row, stay.entered, at))
             return
     found.append(Stay(state, row, at, at))
 

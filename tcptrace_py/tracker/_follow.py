@@ -171,19 +171,19 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
         me.syn_payload = seg.payload
         if seg.options & FAST_OPEN:
             if seg.payload == 0 and seg.tfo_cookie == 0:
-                seg.find(HS_TFO_COOKIE_REQ, 0)
+                seg.bits |= HS_TFO_COOKIE_REQ
         elif seg.payload > 0:
             seg.find(HS_DATA_ON_SYN, seg.payload)
         if peer.syns > 0 and peer.proved != SYN_RCVD:
             conn.simultaneous = True
             conn.split = 2 if me.seen else conn.split
-            seg.find(HS_SPLIT if me.seen else HS_SIMULTANEOUS_OPEN, 0)
+            seg.bits |= HS_SPLIT if me.seen else HS_SIMULTANEOUS_OPEN
         if conn.synack_first:
-            seg.find(HS_CAPTURE_REORDER, 0)
+            seg.bits |= HS_CAPTURE_REORDER
         if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED:
             log.sent(me, SENT_SYN, seg, conn)
     else:
-        seg.find(HS_SYN_RETX, 0)
+        seg.bits |= HS_SYN_RETX
     me.syns += 1
     if peer.proved == UNKNOWN and not peer.seen:
         peer.proved = LISTEN
@@ -209,7 +209,7 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
         me.syns += 1
         return 0
     if me.sent_syn_ack:
-        seg.find(HS_SYNACK_RETX, 0)
+        seg.bits |= HS_SYNACK_RETX
         me.syn_again = True
     else:
         conn.syn_ack_time = seg.time if conn.syn_ack_time < 0 else conn.syn_ack_time
@@ -272,7 +272,7 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
     elif seg.e != me.fin_end:
         seg.find(TD_FIN_SEQ_CHANGED, seg.e - me.fin_end)
     else:
-        seg.find(TD_FIN_RETX, 0)
+        seg.bits |= TD_FIN_RETX
         me.fin_again = True
         at = peer.waiting(GOT_FIN)
         if at >= 0:  # the peer has been silent about it: it did not have the one before
@@ -303,7 +303,7 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
     if last:
         seg.step(TEARDOWN_4, seg.a == peer.fin_end and seg.s == me.fin_end)
         if again:
-            seg.find(TD_LAST_ACK_RETX, 0)
+            seg.bits |= TD_LAST_ACK_RETX
     else:
         seg.step(TEARDOWN_2, seg.a == peer.fin_end)
     if again:

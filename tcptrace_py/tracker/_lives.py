@@ -228,7 +228,10 @@ def conclude(conn: Connection, log: Journal) -> cython.int:
     if shape == H_NO_ANSWER:
         find(conn, NO_ANSWER)
         if conn.syns > 1 and not server.seen and server.pending:  # resent in vain: none of them arrived
-            log.amend_states(conn.conn_id, 1, server.since[server.pending_at(0)], conn.last_row + 1, server.proved)
+            since: cython.longlong = server.since[server.pending_at(0)]
+            log.amend_states(conn.conn_id, 1, since, conn.last_row + 1, server.proved)
+            if conn.changes is not None:
+                conn.changes.append(("refuted", 1, server.proved, since, 0, conn.end))
             server.take(0, server.pending)
             server.state = server.proved
     elif shape == H_HALF_OPEN and conn.reset_by == 2:

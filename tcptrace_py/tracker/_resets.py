@@ -65,7 +65,7 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     what: cython.int = verdict(seg, conn, me, peer)
     if what == REFUSED:
         conn.refused = True
-        seg.find(HS_REFUSED, 0)
+        seg.bits |= HS_REFUSED
         if me.waiting(GOT_SYN) >= 0:  # it answered from CLOSED (RFC 9293 3.10.7.1): the SYN never opened anything
             log.not_yet(me, me.waiting(GOT_SYN), True, seg, conn)
             me.proved = CLOSED
@@ -127,11 +127,11 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         seg.bits |= RST_ABORT
     if me.fin_end >= 0 and peer.last_payload_row >= 0 and seg.s == peer.last_payload_ack:
         if not closed:
-            log.amend(peer.last_payload_row, TD_DATA_AFTER_CLOSE, 0, conn, seg)
+            log.amend_payload(peer, TD_DATA_AFTER_CLOSE, conn, seg)
             me.after_fin_octets = 0
             peer.last_payload_row = -1
     if closed and peer.state == TIME_WAIT:
-        seg.find(TW_ASSASSINATION, 0)
+        seg.bits |= TW_ASSASSINATION
     if conn.reset_by == 2:
         conn.reset_by = me.side
         conn.reset_after_close = closed
@@ -181,7 +181,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             revoke(seg, conn, me, SENT_RST, log)
             conn.rst_signs += 1
             if conn.rst_signs >= 2:
-                log.amend(conn.rst_row, RST_FORGED, 0, conn, seg)
+                log.amend_rst(RST_FORGED, 0, conn, seg)
         return 0
     if not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK or conn.rst_row == conn.last_row:
         if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
@@ -189,7 +189,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             seg.find(CHALLENGE_ACK, conn.rst_frame)
             return 0
     if sent_after(seg, conn, me, peer):
-        log.amend(conn.rst_row, RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
+        log.amend_rst(RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
         if conn.rst_accepted:
             revoke(seg, conn, me, GOT_RST, log)
             conn.refused = False

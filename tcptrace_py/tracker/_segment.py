@@ -35,6 +35,7 @@ class Segment:
 
     def __init__(self):
         self.row = self.frame = self.time = 0
+        self.told = {}
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -49,8 +50,9 @@ class Segment:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.int:
+        """It has an anomaly, as the number of a frame, of octets ... shows."""
         self.bits |= bit
-        self.evidence = evidence
+        self.told[bit] = evidence
 
 
 @cython.final
@@ -122,6 +124,7 @@ class Journal:
         state: cython.uchar = end.estimate(which)
         if since < seg.row and state != end.estimate(which + 1):
             self.amend_states(conn.conn_id, end.side, since, seg.row, state)
+            end.state = state  # so that settle() notes the estimate anew, from this row on
             if self.keep_changes:
                 conn.changes.append(("refuted", end.side, state, since, seg.frame, seg.time))
         if drop:
@@ -152,10 +155,17 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def amend(
-        self, row: cython.longlong, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
+    def amend_rst(
+        self, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
     ) -> cython.int:
-        """Later evidence, the segment in hand, changes the anomalies of an earlier row of the connection."""
-        frame, time = (conn.rst_frame, conn.rst_time) if row == conn.rst_row else (None, None)
-        self.labels.append((row, add, drop, conn.conn_id, frame, time, seg.frame))
+        """Later evidence, the segment in hand, changes the anomalies of the connection's last RST."""
+        self.labels.append((conn.rst_row, add, drop, conn.conn_id, conn.rst_frame, conn.rst_time, seg.frame))
         conn.found = (conn.found & ~drop) | add
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def amend_payload(self, sender: Endpoint, add: cython.ulonglong, conn: Connection, seg: Segment) -> cython.int:
+        """The same for the last segment with payload of one end."""
+        where = (sender.last_payload_frame, sender.last_payload_time, seg.frame)
+        self.labels.append((sender.last_payload_row, add, 0, conn.conn_id, *where))
+        conn.found |= add

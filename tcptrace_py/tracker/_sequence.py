@@ -63,7 +63,8 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
     if not seg.flags & (SYN | FIN | RST) and seg.payload <= 1 and probe(seg, conn, me, peer):
         return 0
     before: cython.longlong = me.front
-    new: cython.longlong
+    fresh: cython.longlong  # payload octets not seen before
+    new: cython.longlong  # the same with SYN and FIN
     if seg.s > me.top and seg.has_seq:
         if seg.s > me.top + SANE:
             return 0
@@ -73,11 +74,15 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
     if seg.span == 0:
         me.top = max(me.top, seg.s)
         return 0
-    if seg.s < me.top:
-        new = me.cover(seg.s, seg.e)
-        send_again(seg, conn, me, peer, new)
+    if seg.span == seg.payload:
+        new = fresh = me.cover(seg.s, seg.e)
     else:
-        new = me.cover(seg.s, seg.e)
+        syn: cython.int = seg.flags & SYN != 0
+        new = me.cover(seg.s, seg.s + syn)
+        fresh = me.cover(seg.s + syn, seg.s + syn + seg.payload)
+        new += fresh + me.cover(seg.s + syn + seg.payload, seg.e)
+    if seg.s < me.top:
+        send_again(seg, conn, me, peer, new, fresh)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
             seg.find(FIN_SEQ_CHANGED, seg.e - me.fin_end)
@@ -86,19 +91,21 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         if seg.s + seg.payload > peer.edge + (peer.raw_window == 0):
             seg.find(BEYOND_WINDOW, seg.s + seg.payload - peer.edge)
         elif seg.s + seg.payload == peer.edge:
-            seg.find(WINDOW_FULL, 0)
-    me.unique_octets += min(new, seg.payload)
-    if peer.fin_end >= 0 and seg.a >= peer.fin_end and seg.payload > 0 and new > 0:
+            seg.bits |= WINDOW_FULL
+    me.unique_octets += fresh
+    if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0:
         if peer.after_fin_octets == 0:
             peer.after_fin_time = seg.time
-        peer.after_fin_octets += min(new, seg.payload)
+        peer.after_fin_octets += fresh
     if me.front > before and seg.timed:
         rings.put(me, me.front, seg.time)
 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong) -> cython.int:
+def send_again(
+    seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong, fresh: cython.longlong
+) -> cython.int:
     """It begins below the highest number seen: octets again, or a hole filled."""
     again: cython.longlong = seg.span - new
     if again <= 0:
@@ -107,7 +114,7 @@ def send_again(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new
     if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
         return 0  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
     seg.find(RETRANSMISSION, seg.s)
-    me.resent_octets += min(again, seg.payload)
+    me.resent_octets += seg.payload - fresh
     me.karn_end = max(me.karn_end, seg.e)
     if seg.e <= me.una:
         seg.find(SPURIOUS, me.una)
@@ -256,7 +263,6 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif peer.top > peer.una and me.last_ack == seg.a and (seg.raw_window == me.raw_window or seg.sack_n > 0):
         if seg.s >= me.top:
             seg.bits |= DUPLICATE_ACK
-            me.duplicate_acks += 1
             peer.dup_acks += 1
 
 

@@ -5,8 +5,20 @@ cdef extern from *:
         for (long at = 0; at < octets; at += 64) __builtin_prefetch((char *) object + at);
     #endif
     }
+    static CYTHON_INLINE void tcptrace_warm_place(PyObject *list, Py_ssize_t at) {
+    #if defined(__GNUC__) && defined(CYTHON_ASSUME_SAFE_MACROS) && CYTHON_ASSUME_SAFE_MACROS
+        __builtin_prefetch(&((PyListObject *) list)->ob_item[at]);
+    #endif
+    }
+    static CYTHON_INLINE void tcptrace_warm_item(PyObject *list, Py_ssize_t at, long octets) {
+    #if defined(CYTHON_ASSUME_SAFE_MACROS) && CYTHON_ASSUME_SAFE_MACROS
+        tcptrace_warm(((PyListObject *) list)->ob_item[at], octets);
+    #endif
+    }
     """
     void warm "tcptrace_warm" (object thing, long octets) noexcept
+    void warm_place "tcptrace_warm_place" (list items, Py_ssize_t at) noexcept
+    void warm_item "tcptrace_warm_item" (list items, Py_ssize_t at, long octets) noexcept
 
 cdef long long seq_delta(unsigned int a, unsigned int b) noexcept nogil
 
@@ -23,7 +35,7 @@ cdef class Endpoint:
     cdef public int ring_at, ring_class, ring_head, ring_n
     cdef public unsigned int segments, data_segments
     cdef public long long wire_bytes, octets, unique_octets, max_in_flight, max_segment, idle_max
-    cdef public long long window_min, window_max, last_payload_row, last_payload_ack
+    cdef public long long window_min, window_max, last_payload_row, last_payload_ack, last_payload_frame, last_payload_time
     cdef public long long rtt_n, rtt_min, rtt_max
     cdef public double rtt_sum, rtt_squares, srtt, rttvar
     # state
@@ -55,7 +67,7 @@ cdef class Connection:
     cdef public Endpoint client, server
     cdef public Connection older
     cdef public unsigned char client_side, roles_from, split, rst_side, reset_by
-    cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed
+    cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed, shown
     cdef public bint rst_accepted, reset_after_close
     cdef public unsigned int steps_seen, steps_checked, steps_failed
     cdef public long long conn_id, end, last_row, rows, closed_time, queued_time

@@ -31,6 +31,12 @@ if not cython.compiled:
     def warm(thing, octets):
         """Ask the processor for `octets` of an object that will soon be wanted; compiled, a prefetch."""
 
+    def warm_place(items, at):
+        """The same for a place in a list."""
+
+    def warm_item(items, at, octets):
+        """The same for the object in that place, which is not touched itself."""
+
 
 @cython.cfunc
 @cython.inline
@@ -42,6 +48,7 @@ def seq_delta(a: cython.uint, b: cython.uint) -> cython.longlong:
     return ahead if ahead <= HALF else ahead - CIRCLE
 
 
+@cython.no_gc  # no cycle can come from what it holds, and the collector need not walk it
 @cython.final
 @cython.cclass
 class Endpoint:
@@ -87,7 +94,7 @@ class Endpoint:
         self.rtt_sum = self.rtt_squares = self.srtt = self.rttvar = 0.0
         self.initial_window = self.first_data = self.last_data = self.last_time = -1
         self.fin_time = self.fin_acked_time = self.after_fin_time = -1
-        self.last_payload_row = self.last_payload_ack = -1
+        self.last_payload_row = self.last_payload_ack = self.last_payload_frame = self.last_payload_time = -1
         self.fin_acked = self.fin_acked_by_fin = self.initial_over = False
         self.sent_syn_ack = self.syn_again = self.fin_again = False
 
@@ -115,11 +122,13 @@ class Endpoint:
     def cover(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
         """Add octets lo..hi to those seen; how many of them are new."""
         new: cython.longlong
+        if hi <= lo:
+            return 0
         if self.ranges is None:
             if lo <= self.front:
                 new = max(hi - self.front, 0)
                 if lo < self.floor:  # before the first octet captured of a direction picked up in the middle
-                    new += self.floor - lo
+                    new += min(hi, self.floor) - lo
                     self.floor = lo
                 self.front = max(self.front, hi)
                 return new
@@ -134,7 +143,7 @@ class Endpoint:
         ranges: list = self.ranges
         new: cython.longlong = 0
         if lo < self.floor:
-            new = self.floor - lo
+            new = min(hi, self.floor) - lo
             self.floor = lo
         lo = max(lo, self.front)
         if hi <= lo:
@@ -222,6 +231,7 @@ class Endpoint:
         self.pending -= n
 
 
+@cython.no_gc  # likewise: an older life never points to a younger one
 @cython.final
 @cython.cclass
 class Connection:
@@ -235,9 +245,7 @@ class Connection:
         self.slot = slot
         self.client_side = client_side
         self.roles_from = self.split = 0
-        self.client = Endpoint.__new__(Endpoint)
         self.client.begin(0, UNKNOWN)
-        self.server = Endpoint.__new__(Endpoint)
         self.server.begin(1, UNKNOWN)
         self.older = None
         self.first_frame = self.start = self.end = self.last_row = self.rows = 0
@@ -246,7 +254,7 @@ class Connection:
         self.fin_2_time = self.last_ack_time = self.reset_time = self.queued_time = -1
         self.syns = self.syn_acks = 0
         self.steps_checked = self.steps_failed = self.steps_seen = 0
-        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = self.ended = self.timed = False
+        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = self.ended = self.timed = self.shown = False
         self.bad_ack = self.retry_of = self.reuse_gap = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2

@@ -8,9 +8,10 @@ from tcptrace_py.tracker._resets cimport judge, survive
 from tcptrace_py.tracker._rings cimport Rings
 from tcptrace_py.tracker._segment cimport Journal, Segment
 from tcptrace_py.tracker._sequence cimport acknowledge, offer, remember, send
-from tcptrace_py.tracker._state cimport Connection, Endpoint, warm
+from tcptrace_py.tracker._state cimport Connection, Endpoint, warm, warm_item, warm_place
 
 cdef class Tracker:
+    cdef public bint writing
     cdef public list by_slot, finished, worst
     cdef public FlowTable flows
     cdef public Journal log
@@ -22,9 +23,9 @@ cdef class Tracker:
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
     cdef Rings rings
-    cdef list closed
+    cdef list closed, spare
     cdef Py_ssize_t closed_head
-    cdef int expect(self, Py_ssize_t slot, Py_ssize_t sooner) except? -1
+    cdef int expect(self, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef long long[::1] recent  # places of 4 words: identity, time, frame, unused
 
     cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
@@ -45,3 +46,4 @@ cdef class Tracker:
     cdef bint same_again(self, Connection conn, unsigned char side) except? -1
 
 cdef int ones(unsigned long long word) noexcept nogil
+cdef Connection new_connection()

@@ -31,7 +31,7 @@ if not cython.compiled:
     )
     from tcptrace_py.tracker._resets import judge, survive
     from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
-    from tcptrace_py.tracker._state import Connection, Endpoint, warm
+    from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
 
 from tcptrace_py.tracker._rings import Rings as _Rings
 from tcptrace_py.tracker._segment import Journal as _Journal
@@ -63,6 +63,9 @@ SACK_PERMITTED = cython.declare(cython.uint, 1)
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 MIX = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
+MIX_2 = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
+MIX_3 = cython.declare(cython.ulonglong, 0xD6E8FEB86659FD93)
+MIX_4 = cython.declare(cython.ulonglong, 0xA0761D6478BD642F)
 COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
@@ -81,6 +84,7 @@ FROM_PORT = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.port))
 FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_sender))
 
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
+DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
 DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
 FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
@@ -104,6 +108,7 @@ NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 0))
 CONN_WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 64))
 CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
 WORST = cython.declare(cython.Py_ssize_t, 20)
+FARTHEST = cython.declare(cython.Py_ssize_t, 18)
 FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
 NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
 
@@ -127,9 +132,11 @@ class Tracker:
         2MSL in capture time; split after so much silence (0: never); connections held open at most.
     keep : set of {"connections", "events", "states"}
         What to keep beside the running totals.
+    writing : bool
+        Whether the labels of every row are wanted in the columns.
     """
 
-    def __init__(self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset()):
+    def __init__(self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset(), writing=True):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if "connections" in keep or "states" in keep else None
@@ -138,8 +145,10 @@ class Tracker:
         self.seg = _Segment()
         self.rings = _Rings()
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
+        self.writing = writing
         self.clock = NEVER
         self.row = self.next_id = self.live = self.evicted = 0
+        self.spare = []  # connections that have left, to be used again: making new ones costs more than following them
         self.closed = []  # connections in the order in which they closed, from closed_head on
         self.closed_head = 0
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
@@ -168,7 +177,8 @@ class Tracker:
         while len(self.by_slot) < self.flows.high:
             self.by_slot.append(None)
         for i in range(first, after):
-            if i + FAR_AHEAD < after:
+            if i + FARTHEST < after:
+                warm_place(self.by_slot, slots[i + FARTHEST])
                 self.expect(slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
             self.segment(batch, i, slots[i], sides[i])
 
@@ -176,10 +186,8 @@ class Tracker:
     @cython.exceptval(-1, check=True)
     def expect(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
         """Have the connections of segments to come brought into the cache: most of the time went on waiting for them."""
-        conn: Connection = self.by_slot[far]
-        if conn is not None:
-            warm(conn, 192)
-        conn = self.by_slot[near]
+        warm_item(self.by_slot, far, 192)
+        conn: Connection = self.by_slot[near]
         if conn is not None:
             warm(conn.client, 448)
             warm(conn.server, 448)
@@ -189,6 +197,11 @@ class Tracker:
         now: cython.longlong = max(self.clock, 0)
         conn: Connection
         while self.closed_head < len(self.closed):
+            if self.closed_head + 6 < len(self.closed):
+                warm_item(self.closed, self.closed_head + 6, 192)
+                conn = self.closed[self.closed_head + 3]
+                warm(conn.client, 448)
+                warm(conn.server, 448)
             conn = self.closed[self.closed_head]
             if conn.queued_time + self.linger >= now:
                 break
@@ -251,7 +264,11 @@ class Tracker:
             me.seen = True
         if seg.bits:
             self.notice(conn)
-        self.write(i, conn, me, peer)
+        if self.writing:
+            self.write(i, conn, me, peer)
+        conn.steps_seen |= seg.steps
+        conn.steps_checked |= seg.checked
+        conn.steps_failed |= seg.failed
         conn.end = max(conn.end, seg.time)
         conn.last_row = seg.row
         conn.rows += 1
@@ -278,16 +295,18 @@ class Tracker:
         seg.options = b.options[i]
         seg.has_ts = seg.options & TIMESTAMP != 0
         seg.tsval = b.tsval[i]
-        seg.tsecr = b.tsecr[i]
         seg.ip_id = b.ip_id[i]
         seg.ttl = b.ttl[i]
         seg.sack_n = b.sack_n[i]
-        seg.tfo_cookie = b.tfo_cookie[i]
-        seg.mss = b.mss[i]
-        seg.wscale = b.wscale[i]
+        if seg.flags & SYN:
+            seg.tfo_cookie = b.tfo_cookie[i]
+            seg.mss = b.mss[i]
+            seg.wscale = b.wscale[i]
         seg.bits = 0
         seg.steps = seg.checked = seg.failed = 0
-        seg.evidence = seg.rtt = seg.window = seg.in_flight = -1
+        seg.rtt = seg.window = seg.in_flight = -1
+        if seg.told:
+            seg.told.clear()
         if seg.timed:
             if seg.time < self.clock:
                 seg.bits = CAP_TS_BACK
@@ -329,15 +348,14 @@ class Tracker:
         ACK or a RST may be repeated by its sender, so these need the IP ID.
         """
         seg: Segment = self.seg
-        key: cython.ulonglong
-        key = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
-        key = ((key ^ seg.seq) * MIX + seg.ack) & M64
-        key ^= key >> 29
-        key = ((key ^ seg.flags) * GOLDEN + seg.payload) & M64
-        key = ((key ^ seg.ip_id) * MIX + (seg.raw_window & 0xFFFF)) & M64
+        key: cython.ulonglong = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
+        key += (cython.cast(cython.ulonglong, seg.seq) << 32 | seg.ack) * MIX & M64
+        key ^= (cython.cast(cython.ulonglong, seg.ip_id) << 48 | seg.flags << 16 | (seg.raw_window & 0xFFFF)) * MIX_2 & M64
+        key += cython.cast(cython.ulonglong, seg.payload) * MIX_3 & M64
         if seg.has_ts:
-            key = ((key ^ (key >> 31)) * GOLDEN + seg.tsval) & M64
-        key ^= key >> 32
+            key ^= seg.tsval * MIX_4 & M64
+        key = ((key & M64) ^ ((key & M64) >> 32)) * GOLDEN & M64
+        key ^= key >> 29
         at: cython.Py_ssize_t = 4 * (key & (COPY_PLACES - 1))
         name: cython.longlong = cython.cast(cython.longlong, key >> 1)
         ahead: cython.int = (seg.ip_id - me.last_id) & 0xFFFF
@@ -408,6 +426,8 @@ class Tracker:
             conn.closed_time = -1
         elif conn.closed_time < 0 or self.seg.flags & FIN:
             conn.closed_time = max(self.clock, 0)
+            self.rings.give_back(me)
+            self.rings.give_back(peer)
             if conn.queued_time < 0:
                 conn.queued_time = conn.closed_time
                 self.closed.append(conn)
@@ -429,9 +449,13 @@ class Tracker:
                 me.max_segment = seg.payload
             if not seg.flags & RST:
                 me.last_payload_row = seg.row
+                me.last_payload_frame = seg.frame
+                me.last_payload_time = seg.time
                 me.last_payload_ack = seg.a
         if seg.bits & RETRANSMISSION:
             me.retransmissions += 1
+        if seg.bits & DUPLICATE_ACK:
+            me.duplicate_acks += 1
         if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
             seg.bits |= FLAG_ILLEGAL
         if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG):
@@ -449,7 +473,8 @@ class Tracker:
             if bits & 1:
                 self.found_segments[code] += 1
                 if self.log.keep_events:
-                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, seg.evidence))
+                    evidence = seg.told.get(cython.cast(cython.ulonglong, 1) << code, -1)
+                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, evidence))
             bits >>= 1
             code += 1
 
@@ -470,9 +495,6 @@ class Tracker:
         self.failed[i] = seg.failed
         self.client_state[i] = conn.client.state
         self.server_state[i] = conn.server.state
-        conn.steps_seen |= seg.steps
-        conn.steps_checked |= seg.checked
-        conn.steps_failed |= seg.failed
 
     # -- which connection ----------------------------------------------------------------------------------------
 
@@ -529,7 +551,7 @@ class Tracker:
             roles = FROM_PORT if by_port >= 0 else FROM_FIRST
             if by_port == 1:
                 client = 1 - side
-        conn: Connection = Connection.__new__(Connection)
+        conn: Connection = self.spare.pop() if self.spare else new_connection()
         conn.begin(self.next_id, slot, client)
         self.next_id += 1
         self.live += 1
@@ -588,6 +610,7 @@ class Tracker:
         score += ones(conn.found_conn & CONN_NOTES)
         if len(self.worst) < WORST or score > self.worst[0][0]:
             conn.pair = self.flows.sides(conn.slot)
+            conn.shown = True
             entry = (score, -conn.conn_id, conn)
             if len(self.worst) < WORST:
                 heapq.heappush(self.worst, entry)
@@ -603,6 +626,8 @@ class Tracker:
         self.end(conn)
         self.by_slot[slot] = None
         self.flows.release(slot)
+        if self.finished is None and not conn.shown:
+            self.spare.append(conn)
 
     def finish(self):
         """The input has ended: end all that is still open."""
@@ -611,6 +636,7 @@ class Tracker:
                 self.leave(slot, conn)
         self.closed.clear()
         self.closed_head = 0
+        self.spare.clear()
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""
@@ -630,6 +656,14 @@ class Tracker:
             conn.found_conn |= cython.cast(cython.ulonglong, 1) << EVICTED
             self.evicted += 1
             self.leave(slot, conn)
+
+
+@cython.cfunc
+def new_connection() -> Connection:
+    conn: Connection = Connection.__new__(Connection)
+    conn.client = Endpoint.__new__(Endpoint)
+    conn.server = Endpoint.__new__(Endpoint)
+    return conn
 
 
 @cython.cfunc

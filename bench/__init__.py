@@ -1,0 +1,1 @@
+"""Measure tcpflows beside other programs, on captures that it makes itself: ``python -m bench``."""

@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A handshake and a teardown, step by step
+#
+# `four_way.pcap` holds one connection between two Linux hosts: three segments to open it, a request and an answer,
+# four segments to close it.
+
+# %%
+from pathlib import Path
+
+import tcptrace_py as tt
+
+root = next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "tests/fixtures").is_dir())
+trace = tt.analyze(root / "tests/fixtures/four_way.pcap")
+connection = trace[0]
+trace.connections[["client_ip", "server_ip", "handshake", "teardown", "closed_first"]]
+
+# %% [markdown]
+# The whole connection at a glance. Time runs down; the states are those *after* each segment.
+
+# %%
+print(connection.ladder(width=106))
+
+# %% [markdown]
+# ## The timeline
+#
+# One row a segment. `seq` and `ack` are the numbers on the wire; `rel_seq` and `rel_ack` count from the first SYN of
+# their direction.
+
+# %%
+timeline = connection.timeline.set_index("frame")
+timeline["ms"] = (timeline["time"] - timeline["time"].iloc[0]).dt.total_seconds() * 1000
+timeline[["ms", "direction", "flags", "rel_seq", "rel_ack", "payload_bytes", "client_state", "server_state"]].round(1)
+
+# %% [markdown]
+# ## The handshake
+#
+# `steps` numbers the segments that open a connection, and `steps_ok` says whether their arithmetic holds: the SYN-ACK
+# acknowledges *j* + 1, the ACK acknowledges *k* + 1, where *j* and *k* are the initial numbers of client and server.
+
+# %%
+opening = timeline[timeline["steps"].map(lambda steps: any(step.startswith("handshake") for step in steps))]
+opening[["direction", "flags", "seq", "ack", "steps", "steps_ok"]]
+
+# %%
+j, k = opening["seq"].iloc[0], opening["seq"].iloc[1]
+handshake_holds = opening["ack"].iloc[1] == j + 1 and opening["ack"].iloc[2] == k + 1
+handshake_holds
+
+# %% [markdown]
+# How long each half took, seen from the capture point (here: the client's own interface).
+
+# %%
+trace.connections[["syn_rtt_ns", "ack_rtt_ns"]] / 1e6  # milliseconds
+
+# %% [markdown]
+# ## The teardown
+#
+# A FIN takes a sequence number of its own, as a SYN does; so the answer to a FIN with number *u* acknowledges *u* + 1.
+
+# %%
+closing = timeline[timeline["steps"].map(lambda steps: any(step.startswith("teardown") for step in steps))]
+closing[["direction", "flags", "rel_seq", "rel_ack", "steps", "client_state", "server_state"]]
+
+# %% [markdown]
+# ## What is certain, and from when
+#
+# The timeline assumes that a segment which passed the capture point arrived. The `states` table keeps apart when a
+# state was first possible (`entered`) and which frame proves it (`proved`). Nothing proves that the last ACK arrived:
+# the server's CLOSED has no proof.
+
+# %%
+states = trace.states[["endpoint", "state", "entered_frame", "proved_frame", "left_frame"]].astype(
+    {"proved_frame": "Int64", "left_frame": "Int64"}
+)
+states
+
+# %% [markdown]
+# ## The other way to close: three segments
+#
+# When the server closes as soon as it reads the end, its FIN carries the ACK, and one segment is two steps.
+
+# %%
+three = tt.analyze(root / "tests/fixtures/three_segment.pcap")[0].timeline.set_index("frame")
+shorter = three[three["steps"].map(lambda steps: any(step.startswith("teardown") for step in steps))]
+shorter[["direction", "flags", "steps", "client_state", "server_state"]]

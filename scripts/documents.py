@@ -1,0 +1,121 @@
+"""The generated parts of README.md and docs/: made here, never by hand; a test compares.
+
+python scripts/documents.py                  write them anew
+python scripts/documents.py --check          say which are out of date, and fail if any is
+python scripts/documents.py --command NAME   print the shell command that README.md gives under this name
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = "tests/fixtures"
+BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+COMMAND = r"<!-- command: {name} -->\n```sh\n(?P<command>.*?)\n```"
+
+
+def terminal(*arguments: str) -> str:
+    """What a reader sees who types this command in the checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "106"}
+    program = [sys.executable, "-m", "tcptrace_py.views.cli"]
+    done = subprocess.run(
+        [*program, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+    )
+    return f"```console\n$ {' '.join(['tcpflows', *arguments])}\n{done.stdout.decode().rstrip()}\n```"
+
+
+def state_diagram() -> str:
+    """The endpoint's machine as mermaid text, from the table that the tracker runs on."""
+    from tcptrace_py.tracker.states import TRANSITIONS
+    from tcptrace_py.vocabulary import State
+
+    lines = ["```mermaid", "stateDiagram-v2"]
+    for state, row in TRANSITIONS.items():
+        by_target = defaultdict(list)
+        for given, target in row.items():
+            by_target[target].append(_in_words(given.name))
+        lines += [
+            f"    {state.name} --> {target.name}: {' / '.join(given)}"
+            for target, given in by_target.items()
+            if state is not State.UNKNOWN
+        ]
+    picked_up = (f"{_in_words(given.name)} → {target.name}" for given, target in TRANSITIONS[State.UNKNOWN].items())
+    return "\n".join([*lines, "```", "", f"From UNKNOWN (the capture begins in the middle): {', '.join(picked_up)}."])
+
+
+def _in_words(name: str) -> str:
+    """``GOT_ACK_OF_SYN`` as ``got ACK of SYN``."""
+    words = name.replace("SYN_ACK", "SYN-ACK").replace("GOT", "got").replace("SENT", "sent").replace("OF", "of")
+    return words.replace("_", " ")
+
+
+def exit_codes() -> str:
+    """The exit codes, as a table."""
+    from tcptrace_py.errors import EXIT_MEANING
+
+    rows = [f"| {code.value} | {meaning} |" for code, meaning in EXIT_MEANING.items()]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+MAKERS: dict[str, Callable[[], str]] = {
+    "show": lambda: terminal("show", f"{FIXTURES}/four_way.pcap", "0"),
+    "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
+    "state-diagram": state_diagram,
+    "exit-codes": exit_codes,
+}
+
+
+def documents() -> Iterator[Path]:
+    """Files that may have generated parts."""
+    yield ROOT / "README.md"
+    yield from sorted((ROOT / "docs").rglob("*.md"))
+
+
+def renewed(text: str) -> str:
+    """The same text, every generated part made anew; a part that nobody here makes stays as it is."""
+
+    def renew(part: re.Match[str]) -> str:
+        maker = MAKERS.get(part["name"])
+        return f"{part[1]}{maker()}\n{part[3]}" if maker else part[0]
+
+    return BLOCK.sub(renew, text)
+
+
+def command(name: str) -> str:
+    """The command that README.md gives under this name."""
+    found = re.search(COMMAND.format(name=re.escape(name)), (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    if found is None:
+        raise SystemExit(f"README.md has no command {name!r}")
+    return found["command"]
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the module's docstring promises."""
+    if arguments[:1] == ["--command"]:
+        print(command(arguments[1]))
+        return 0
+    stale = 0
+    for path in documents():
+        old = path.read_text("utf-8")
+        new = renewed(old)
+        if new != old:
+            stale += 1
+            print(f"{path.relative_to(ROOT)}: {'out of date' if '--check' in arguments else 'written'}")
+            if "--check" not in arguments:
+                path.write_text(new, "utf-8")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""README.md and docs/ say what is so: generated parts are fresh, examples run, options and links exist."""
+
+import doctest
+import re
+import shlex
+
+import pytest
+import typer
+
+from scripts import documents
+from tcptrace_py.tracker.states import TRANSITIONS
+from tcptrace_py.views.cli import app
+from tcptrace_py.vocabulary import State
+
+README = (documents.ROOT / "README.md").read_text("utf-8")
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+TYPED = [line.partition("  #")[0] for line in SHELL.splitlines() if "tcpflows" in line]
+
+
+def names(paths):
+    return [str(path.relative_to(documents.ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("name", names(documents.documents()))
+def test_generated_parts_are_fresh(name):
+    text = (documents.ROOT / name).read_text("utf-8")
+    assert text == documents.renewed(text), "run: python scripts/documents.py"
+
+
+def test_a_generated_part_that_was_edited_is_made_anew():
+    stale = "a\n<!-- generated: exit-codes -->\nby hand\n<!-- end -->\nb\n<!-- generated: elsewhere -->\nkept\n<!-- end -->"
+    fresh = documents.renewed(stale)
+    assert "by hand" not in fresh
+    assert "| 3 | read in part; the results are valid up to the damage |" in fresh
+    assert fresh.endswith("b\n<!-- generated: elsewhere -->\nkept\n<!-- end -->")
+
+
+def test_the_python_session_runs(monkeypatch):
+    monkeypatch.chdir(documents.ROOT)
+    session = "".join(re.findall(r"```python\n(>>>.*?)```", README, re.DOTALL))
+    parsed = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner().run(parsed) == doctest.TestResults(failed=0, attempted=4)
+
+
+def test_two_commands_set_everything_up():
+    assert re.findall(r"<!-- command: (\w+) -->", README) == ["run", "tests"]
+    assert documents.command("tests").endswith(" -m pytest")
+    capture = documents.command("run").split()[-1]
+    assert (documents.ROOT / capture).stat().st_size > 0
+
+
+def test_an_unknown_command_is_refused():
+    with pytest.raises(SystemExit, match="README.md has no command 'nothing'"):
+        documents.command("nothing")
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_commands_and_options_exist(line):
+    known = typer.main.get_command(app).commands
+    words = shlex.split(line)
+    at = max(i for i, word in enumerate(words) if word.endswith("tcpflows"))
+    options = {name for parameter in known[words[at + 1]].params for name in parameter.opts}
+    assert [word for word in words[at + 2 :] if re.match(r"--?\w", word) and word not in options] == []
+
+
+@pytest.mark.parametrize("name", names(documents.documents()))
+def test_links_lead_somewhere(name):
+    path = documents.ROOT / name
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)[^)]*\)", path.read_text("utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_state_diagram_has_every_transition():
+    diagram = documents.state_diagram()
+    drawn = re.findall(r"^    (\w+) --> (\w+): (.+)$", diagram, re.MULTILINE)
+    assert sum(len(given.split(" / ")) for _, _, given in drawn) == sum(
+        len(row) for state, row in TRANSITIONS.items() if state is not State.UNKNOWN
+    )
+    assert ("SYN_RCVD", "ESTABLISHED", "got ACK of SYN / got SYN-ACK") in drawn
+    assert ("LAST_ACK", "CLOSED", "got ACK of FIN") in drawn

@@ -1,0 +1,172 @@
+"""Every scenario: the states, steps and findings of each line, whatever the numbers and whoever is the client."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+import tcptrace_py as tt
+from tcptrace_py.tracker.states import TRANSITIONS
+from tcptrace_py.vocabulary import ANOMALIES, Handshake, Input, State, Step, Teardown
+from tests import seg
+
+FOLDER = Path(__file__).parent.parent / "scenarios"
+SCENARIOS = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.seg"))
+NEAR_WRAP = 2**32 - 3
+
+WRONG = {
+    "capture/begins_with_fin": "an ACK of the FIN puts its sender in CLOSE-WAIT, though it was unknown before",
+    "capture/syn_ack_first": "a SYN captured late is neither a filled hole nor a sign that the SYN-ACK had not arrived",
+    "close/fin_with_data": "payload on the FIN that acknowledges the first is no half-close",
+    "open/fast_open_early_answer": "with Fast Open, payload of the server does not prove that its SYN was acknowledged",
+    "reset/forged_refusal": "the client's own ACK cannot prove that a RST had arrived",
+    "reset/in_syn_received": "a passive opener in SYN-RECEIVED goes back to LISTEN (RFC 9293 section 3.10.7.4)",
+    "reset/lost_state": "an acceptable RST proves its sender closed, though it was unknown before",
+    "reuse/half_open_discovered": "the ACK that a SYN draws from a synchronized end is a challenge ACK (RFC 5961 section 4)",
+}
+"""Where the tracker is known to differ from what the scenario says."""
+
+NOT_YET = {
+    "ack_old": "no rule sets it yet",
+    "cap_snap": "no rule sets it yet",
+    "mbx_ttl_shift": "no rule sets it yet",
+    "mss_clamped": "no rule sets it yet",
+    "opt_missing_ts": "no rule sets it yet",
+    "opt_paws": "no rule sets it yet",
+    "opt_stripped": "no rule sets it yet",
+    "seq_overlap_diff": "no rule sets it yet",
+    "tail_loss_probe": "no rule sets it yet",
+    "win_stall": "no rule sets it yet",
+    "cap_offload": "of the packet's length, not of TCP: see test_tracker_findings",
+    "cap_origlen": "of the packet's length, not of TCP: see test_tracker_findings",
+    "evicted": "of the bounds, not of TCP: see test_tracker_findings",
+    "icmp_error": "of another protocol: see test_tracker_findings",
+}
+"""Anomalies that no scenario reaches, and why."""
+
+UNREACHED = {
+}
+
+
+def script_of(name: str) -> seg.Script:
+    return seg.parse((FOLDER / f"{name}.seg").read_text())
+
+
+def marked(names: list[str]) -> list[object]:
+    return [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=WRONG[name])) if name in WRONG else name
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"isns": (NEAR_WRAP, NEAR_WRAP)}, {"exchanged": True}],
+    ids=["plain", "near_wrap", "exchanged"],
+)
+@pytest.mark.parametrize("name", marked(SCENARIOS))
+def test_scenario(name, how, tmp_path):
+    script = script_of(name)
+    wrong = seg.differences(script, tt.analyze(seg.write(script, tmp_path / "scenario.pcap", **how)))
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario_is_short_and_begins_with_a_sentence(name):
+    lines = (FOLDER / f"{name}.seg").read_text().splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 150
+    assert lines[0].startswith("# ")
+    assert lines[0].endswith(".")
+    assert script_of(name).lives
+
+
+# -- completeness: all that the tracker can say is said somewhere ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Every scenario with its trace."""
+    folder = tmp_path_factory.mktemp("scenarios")
+    made = []
+    for name in SCENARIOS:
+        script = script_of(name)
+        made.append((script, tt.analyze(seg.write(script, folder / f"{name.replace('/', '-')}.pcap"))))
+    return made
+
+
+def agreed(runs) -> set[str]:
+    """Labels that a scenario expects on a segment or a connection, and that are found there."""
+    labels = set()
+    for script, trace in runs:
+        for one, row in zip(script.segments, seg.rows(trace), strict=True):
+            labels |= one.expected[2] & seg.said(row)[2]
+        for life, conn in zip(script.lives, trace, strict=False):
+            labels |= life.found & set(conn.record["findings"])
+            labels |= {f"handshake {conn.record['handshake']}", f"teardown {conn.record['teardown']}"} & {
+                f"handshake {life.shape[0]}",
+                f"teardown {life.shape[1]}",
+            }
+    return labels
+
+
+def test_every_step_and_shape_is_reached(runs):
+    every = {step.name for step in Step}
+    every |= {f"handshake {shape}" for shape in Handshake} | {f"teardown {shape}" for shape in Teardown}
+    assert every - agreed(runs) == set()
+
+
+def test_every_anomaly_is_reached_or_says_why_not(runs):
+    assert {anomaly.name for anomaly in ANOMALIES} - agreed(runs) == set(NOT_YET)
+
+
+def test_every_transition_is_reached_or_says_why_not(runs):
+    taken = {entry for _, trace in runs for conn in trace for entry in transitions_of(conn.rows())}
+    every = {(state, given) for state, row in TRANSITIONS.items() for given in row}
+    assert {f"{state.name} {given.name}" for state, given in every - taken} == set(UNREACHED)
+
+
+def transitions_of(rows) -> set[tuple[State, Input]]:
+    """The entries of the table that explain how both ends went from row to row."""
+    taken = set()
+    before = {side: State[{"S": "LISTEN"}.get(rows[0]["flags"], "UNKNOWN")] for side in ("c2s", "s2c")}
+    before[rows[0]["direction"]] = State.UNKNOWN
+    for row in rows:
+        now = {"c2s": State[row["client_state"]], "s2c": State[row["server_state"]]}
+        for side in now:
+            taken |= path(before[side], now[side], inputs(row, own=side == row["direction"]))
+        before = now
+    return taken
+
+
+def inputs(row, *, own: bool) -> list[Input]:
+    """What a segment can be to one end, in the order in which it is applied: what it had got, what it sends or gets."""
+    flags = set(row["flags"])
+    syn = Input.SENT_SYN_ACK if "A" in flags else Input.SENT_SYN
+    got_syn = Input.GOT_SYN_ACK if "A" in flags else Input.GOT_SYN
+    of_ack = [Input.GOT_ACK_OF_SYN, Input.GOT_ACK_OF_FIN] if "A" in flags else []
+    if own:
+        came = [Input.GOT_SYN] * (flags == {"S"})  # the crossing SYN may arrive just after this one was sent
+        had = [Input.GOT_SYN, Input.GOT_SYN_ACK, *of_ack, Input.GOT_FIN] if "A" in flags else []
+        sent = {"S": syn, "F": Input.SENT_FIN, "R": Input.SENT_RST}
+        return had + [given for flag, given in sent.items() if flag in flags] + came
+    return [got_syn] * ("S" in flags) + of_ack + [Input.GOT_FIN] * ("F" in flags) + [Input.GOT_RST] * ("R" in flags)
+
+
+def path(state: State, target: State, given: list[Input]) -> set[tuple[State, Input]]:
+    """The fewest of the inputs, in order, that lead there by the table."""
+    for size in range(len(given) + 1):
+        for chosen in combinations(given, size):
+            at, taken = state, set()
+            for one in chosen:
+                if one not in TRANSITIONS[at]:
+                    break
+                taken.add((at, one))
+                at = TRANSITIONS[at][one]
+            else:
+                if at == target:
+                    return taken
+    return set()
