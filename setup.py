@@ -22,6 +22,7 @@ COMPILED = [
 
 
 def extensions() -> list[Extension]:
+    """The compiled modules, optional unless TCPTRACE_PY_REQUIRE_COMPILED is 1."""
     try:
         from Cython.Build import cythonize
     except ModuleNotFoundError:

@@ -98,7 +98,7 @@ class Dialogue:
         self.send(SERVER, ACK)
 
     def answer(self, octets: int, losses: int = 0) -> None:
-        """A response in full segments, an ACK for every second; some segments are lost before the capture, and resent."""
+        """A response in full segments, an ACK for every second; some segments are lost, and resent."""
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % octets
         segments = list(_cut(head, octets))
         lost = set(self.rng.choice(len(segments), min(losses, len(segments) // 8), replace=False).tolist())
@@ -116,8 +116,8 @@ class Dialogue:
             at += 1
 
     def _lose(self, segments: list[bytes]) -> None:
-        """Five segments of which the first is lost: duplicate ACKs with SACK, then a fast retransmission."""
-        hole = self.send(SERVER, ACK, segments[0], seen=False, arrives=False)
+        """Five segments of which the first is lost, before or behind the capture: duplicate ACKs, a fast retransmission."""
+        hole = self.send(SERVER, ACK, segments[0], seen=bool(self.rng.random() < 0.5), arrives=False)
         for segment in segments[1:]:
             self.now += GAP_US
             self.send(SERVER, ACK, segment, arrives=False)

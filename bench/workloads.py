@@ -114,6 +114,16 @@ def _in_order(
 # -- one connection ----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A number in some rows that is `step` more in every round."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    step: int
+    width: int = 4
+
+
 def _flow(workload: Workload, rng: np.random.Generator, file: BinaryIO) -> tuple[int, int]:
     """One long transfer: its middle part again and again, with numbers, acknowledgments, SACK and timestamps carried on."""
     talk = Dialogue(rng)
@@ -141,8 +151,8 @@ def _flow(workload: Workload, rng: np.random.Generator, file: BinaryIO) -> tuple
     return rounds * (closes - opened) + opened + len(talk.packets) - closes, 1
 
 
-def _steps(templates: Templates, octets: int, milliseconds: int) -> list[tuple[np.ndarray, np.ndarray, int]]:
-    """Rows and columns of the numbers that grow with every round, and by how much."""
+def _steps(templates: Templates, octets: int, milliseconds: int) -> list[Growing]:
+    """The numbers that grow with every round."""
     every = np.arange(len(templates.rows))
     transport = templates.transport
     flags = templates.rows[every, transport + 13]
@@ -150,22 +160,24 @@ def _steps(templates: Templates, octets: int, milliseconds: int) -> list[tuple[n
     server, client = every[templates.side == SERVER], every[templates.side == CLIENT]
     with_sack = client[templates.header[client] >= 14 + 20 + 20 + 24]
     return [
-        (server, transport[server] + 4, octets),
-        (client, transport[client] + 8, octets),
-        (with_sack, transport[with_sack] + 36, octets),
-        (with_sack, transport[with_sack] + 40, octets),
-        (stamped, transport[stamped] + 24, milliseconds),
-        (stamped, transport[stamped] + 28, milliseconds),
+        Growing(every, np.full(len(every), RECORD + 18), len(every), 2),  # IP's ident
+        Growing(server, transport[server] + 4, octets),
+        Growing(client, transport[client] + 8, octets),
+        Growing(with_sack, transport[with_sack] + 36, octets),
+        Growing(with_sack, transport[with_sack] + 40, octets),
+        Growing(stamped, transport[stamped] + 24, milliseconds),
+        Growing(stamped, transport[stamped] + 28, milliseconds),
     ]
 
 
-def _carried_on(rows: np.ndarray, steps: list[tuple[np.ndarray, np.ndarray, int]], times: int) -> np.ndarray:
+def _carried_on(rows: np.ndarray, steps: list[Growing], times: int) -> np.ndarray:
     """A copy of the rows in which all these numbers are so many steps further."""
     moved = rows.copy()
-    for at, columns, step in steps:
-        part = moved[at]
-        put(part, columns, (get(part, columns, 4) + step * times) % 2**32, 4)
-        moved[at] = part
+    for number in steps:
+        part = moved[number.rows]
+        value = get(part, number.columns, number.width) + number.step * times
+        put(part, number.columns, value % 256**number.width, number.width)
+        moved[number.rows] = part
     return moved
 
 

@@ -82,7 +82,7 @@ def four_way(net: Net) -> None:
 
 @recipe()
 def three_segment(net: Net) -> None:
-    """The same, but the server closes as soon as it reads the end: its FIN carries the ACK."""
+    """The server closes as soon as it reads the end of the request: its FIN carries the ACK."""
     client, server = net.connected()
     talk(client, server)
     client.close()
@@ -328,7 +328,7 @@ def keep_alive(net: Net) -> None:
 
 @recipe()
 def ipv6(net: Net) -> None:
-    """Four_way over IPv6, fd00:9::1 to fd00:9::2."""
+    """Request, answer and a close of four segments over IPv6, fd00:9::1 to fd00:9::2."""
     client, server = net.join(net.listen(socket.AF_INET6))
     talk(client, server)
     finish(client, server)
@@ -414,12 +414,13 @@ def record(name: str, recipe: Recipe, out: Path) -> None:
 
 def describe(out: Path, recipes: dict[str, Recipe]) -> None:
     """README.md beside the captures."""
+    kernel = platform.release().split("-")[0]
     lines = [
         "# Fixtures",
         "",
         "Real TCP of the Linux kernel, between 10.9.0.1 (client) and 10.9.0.2 (server), recorded by",
         "`python scripts/record_fixtures.py tests/fixtures` (as root); there each recipe can be read.",
-        f"Kernel {platform.release()}, one-way delay and capture point as listed, raw IP, nanoseconds.",
+        f"Kernel {kernel}, one-way delay and capture point as listed, raw IP, nanoseconds.",
         "",
         "| file | what happens | delay | captured at |",
         "|---|---|---|---|",

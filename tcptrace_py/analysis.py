@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from tcptrace_py import pipeline, tracker
 from tcptrace_py.errors import UsageError
@@ -47,11 +48,11 @@ class Summary:
     worst: list[dict[str, Any]] = field(default_factory=list)
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     source: Any,
     *,
     tables: str | Iterable[str] = ("connections",),
-    reader: str = "own",
+    reader: Literal["own", "dpkt"] = "own",
     link_type: int | None = None,
     verify_checksums: bool = True,
     idle_timeout_ns: int = 0,
@@ -224,9 +225,7 @@ class Trace:
 
     # -- readings ------------------------------------------------------------------------------------------------
 
-    def _read(
-        self, tables: frozenset[str], progress: Callable[[int, int | None], None] | None
-    ) -> pipeline.Pass:
+    def _read(self, tables: frozenset[str], progress: Callable[[int, int | None], None] | None) -> pipeline.Pass:
         """Read the input and keep `tables`."""
         self._check(tables)
         gather = _Gather(self.path, tables)
@@ -244,7 +243,9 @@ class Trace:
                 raise UsageError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
         if hasattr(self, "_done") and not _rereadable(self._source):
             wanted = ", ".join(tables)
-            raise UsageError(f"{self.path} cannot be read again: ask for it beforehand, analyze(..., tables=[{wanted!r}])")
+            raise UsageError(
+                f"{self.path} cannot be read again: ask for it beforehand, analyze(..., tables=[{wanted!r}])"
+            )
 
     def _timeline(self, conn_id: int | None) -> Iterator[pa.RecordBatch]:
         if "timeline" in self._batches:
@@ -427,8 +428,8 @@ class _Gather:
 
 
 def _instance(instances: Counter[Any], conn: Any) -> int:
-    """How many connections of the same network and endpoints came before."""
-    key = (*sorted(conn.pair[:2]), conn.pair[2])
+    """How many connections of the same network and endpoints came before; of a pair only its hash is kept."""
+    key = hash((*sorted(conn.pair[:2]), conn.pair[2]))
     instances[key] += 1
     return instances[key] - 1
 
@@ -483,7 +484,15 @@ def _capture_record(path: str, done: pipeline.Pass, findings: dict[str, tuple[in
     }
 
 
-QUALITY = ("duplicate_packet", "cap_one_sided", "cap_midstream", "cap_loss", "cap_offload", "cap_ts_back", "cap_origlen")
+QUALITY = (
+    "duplicate_packet",
+    "cap_one_sided",
+    "cap_midstream",
+    "cap_loss",
+    "cap_offload",
+    "cap_ts_back",
+    "cap_origlen",
+)
 
 
 def _name_of(source: Any) -> str:
@@ -493,4 +502,4 @@ def _name_of(source: Any) -> str:
 
 
 def _rereadable(source: Any) -> bool:
-    return isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-" and os.path.isfile(source)
+    return isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-" and Path(source).is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ BATCH_SIZE = 4096  # its columns and the connections they touch fit the second-l
 class Options:
     """How to read and to follow; the same options give the same result."""
 
-    reader: str = "own"
+    reader: Literal["own", "dpkt"] = "own"
     link_type: int | None = None
     verify_checksums: bool = True
     msl2_ns: int = 60_000_000_000
@@ -45,7 +45,8 @@ class Options:
 class Sink(Protocol):
     """Takes labelled rows as they come: the batch, and the tracker's columns at the same places."""
 
-    def rows(self, batch: Batch, tracker: Tracker) -> None: ...
+    def rows(self, batch: Batch, tracker: Tracker) -> None:
+        """Take the rows of one batch."""
 
 
 @dataclass(slots=True)
@@ -87,8 +88,7 @@ def run(
         When no packet can be had from the input.
     """
     with _no_cycles():
-        for done in steps(source, options, keep=keep, sink=sink, progress=progress):
-            pass
+        *_, done = steps(source, options, keep=keep, sink=sink, progress=progress)
     return done
 
 
@@ -102,8 +102,15 @@ def steps(
 ) -> Iterator[Pass]:
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
     flows = FlowTable()
-    seen = Tracker(
-        flows, options.batch_size, options.msl2_ns, options.idle_timeout_ns, options.max_connections, keep, sink is not None
+    make: Any = Tracker  # compiled: its signature is not for the type checker
+    seen = make(
+        flows,
+        options.batch_size,
+        options.msl2_ns,
+        options.idle_timeout_ns,
+        options.max_connections,
+        keep,
+        sink is not None,
     )
     decoder = _decoder(options)
     with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
@@ -173,7 +180,7 @@ class _Stage:
         batch, tracker, quotes = self.batch, self.done.tracker, self.done.decoder.quotes
         if batch.n == 0 and not quotes:
             return
-        slots, sides = memoryview(self.slots), memoryview(self.sides)
+        slots, sides = self.slots.data, self.sides.data
         self.done.flows.assign(batch, slots, sides)
         at = 0
         for quote in quotes:

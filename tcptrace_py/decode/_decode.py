@@ -17,7 +17,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 from tcptrace_py.decode import _batch, kinds
-from tcptrace_py.decode._batch import Batch  # noqa: TC001 - a C type here
+from tcptrace_py.decode._batch import Batch
 from tcptrace_py.vocabulary import Unused
 
 # What a stage answers: an `Unused` reason, or one of these.

@@ -16,6 +16,10 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
 
+    def warm_word(word):
+        """Ask the processor for a word that will soon be wanted; compiled, a prefetch."""
+
+
 # Words of a slot's key: eight, so that a key is one cache line
 WORDS = cython.declare(cython.Py_ssize_t, 8)
 A_HI = cython.declare(cython.Py_ssize_t, 0)

@@ -6,6 +6,7 @@ Knows where each column stands in the tracker's objects.  Infers nothing about T
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import addresses
@@ -43,12 +44,15 @@ def span(begin: int, end: int) -> int | None:
     return None if begin < 0 or end < 0 else end - begin
 
 
-def found(conn: Any) -> list[Anomaly]:
+@lru_cache(maxsize=4096)
+def worst_first(word: int) -> tuple[Anomaly, ...]:
+    """The anomalies of a word of bits, the worst first."""
+    return tuple(anomaly for anomaly in WORST_FIRST if word >> anomaly.code & 1)
+
+
+def found(conn: Any) -> tuple[Anomaly, ...]:
     """What was found on the connection and its segments, worst first."""
-    if not conn.found and not conn.found_conn:
-        return []
-    word = conn.found | conn.found_conn << SEGMENT_ANOMALIES
-    return [anomaly for anomaly in WORST_FIRST if word >> anomaly.code & 1]
+    return worst_first(conn.found | conn.found_conn << SEGMENT_ANOMALIES)
 
 
 def closer(conn: Any) -> tuple[Any, Any]:
@@ -166,10 +170,16 @@ EACH_WAY: dict[str, Callable[[Any, Any], Any]] = {
 """The same for the columns of one direction, from the connection and the endpoint that sends."""
 
 
+BOTH_WAYS = [(f"c2s_{name}", fact, f"s2c_{name}") for name, fact in EACH_WAY.items()]
+
+
 def record(conn: Any, capture: str, network: str, instance: int) -> dict[str, Any]:
     """A connection as a row: column -> value, None for null."""
     row: dict[str, Any] = {"capture": capture, "network": network, "instance": instance}
-    row.update((name, fact(conn)) for name, fact in FACTS.items())
-    for prefix, end in (("c2s_", conn.client), ("s2c_", conn.server)):
-        row.update((prefix + name, fact(conn, end)) for name, fact in EACH_WAY.items())
+    for name, fact in FACTS.items():
+        row[name] = fact(conn)
+    client, server = conn.client, conn.server
+    for c2s, fact_of_end, s2c in BOTH_WAYS:
+        row[c2s] = fact_of_end(conn, client)
+        row[s2c] = fact_of_end(conn, server)
     return row

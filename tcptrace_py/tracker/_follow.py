@@ -84,12 +84,10 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         close_with_ack(seg, conn, me, peer, log)
     if seg.flags & FIN:
         close_with_fin(seg, conn, me, peer, log)
-    pass_fin(seg, conn, me, peer, log)
+    pass_fin(seg, me, peer, log)
     log.settle(me, seg, conn)
     log.settle(peer, seg, conn)
-    conn.steady = (
-        me.proved == ESTABLISHED and peer.proved == ESTABLISHED and not me.pending and not peer.pending
-    )
+    conn.steady = me.proved == ESTABLISHED and peer.proved == ESTABLISHED and not me.pending and not peer.pending
 
 
 # -- what the segment proves and refutes about its sender ---------------------------------------------------------
@@ -148,9 +146,7 @@ def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         if not peer.seen:  # the peer's direction is not captured: nothing of it is known
             peer.take(0, peer.pending)
             peer.proved = UNKNOWN
-    elif me.proved == SYN_RCVD and seg.payload > 0:
-        log.now_is(me, ESTABLISHED, seg, conn)
-    elif me.proved == UNKNOWN and (me.fin_end < 0 or seg.flags & FIN):
+    elif (me.proved == SYN_RCVD and seg.payload > 0) or (me.proved == UNKNOWN and (me.fin_end < 0 or seg.flags & FIN)):
         log.now_is(me, ESTABLISHED, seg, conn)
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and not peer.fin_passed:
         peer.fin_passed = True  # the sender has the FIN and all before it, though the capture point has not
@@ -190,7 +186,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if peer.proved == LISTEN or peer.proved == SYN_SENT:
         at = peer.waiting(GOT_SYN)
         if at < 0:
-            log.got(peer, GOT_SYN, seg, conn)
+            log.got(peer, GOT_SYN, seg)
         else:  # resent, and the peer has been silent: the one before did not arrive
             log.not_yet(peer, at, False, seg, conn)
 
@@ -222,7 +218,7 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
         peer.proved = SYN_SENT
     if peer.proved == SYN_SENT or peer.proved == SYN_RCVD:
         if peer.waiting(GOT_SYN_ACK) < 0 and peer.waiting(GOT_ACK_OF_SYN) < 0:
-            log.got(peer, GOT_SYN_ACK, seg, conn)
+            log.got(peer, GOT_SYN_ACK, seg)
 
 
 @cython.cfunc
@@ -243,10 +239,9 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
         peer.syn_again = False
     if conn.simultaneous and conn.split == 0 and me.syns > 0 and not me.sent_syn_ack and peer.sent_syn_ack:
         conn.split = 1  # it never sent a SYN-ACK of its own: the split handshake, not a simultaneous open
-    if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed:
-        if peer.waiting(GOT_SYN_ACK) < 0:
-            me.ack_of_syn_passed = True
-            log.got(peer, GOT_ACK_OF_SYN, seg, conn)
+    if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed and peer.waiting(GOT_SYN_ACK) < 0:
+        me.ack_of_syn_passed = True
+        log.got(peer, GOT_ACK_OF_SYN, seg)
 
 
 # -- closing ------------------------------------------------------------------------------------------------------
@@ -298,7 +293,7 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
         if last:
             conn.last_ack_time = seg.time
     elif not again:
-        pass_ack_of_fin(seg, conn, me, peer, log)
+        pass_ack_of_fin(seg, me, peer, log)
         return 0
     if last:
         seg.step(TEARDOWN_4, seg.a == peer.fin_end and seg.s == me.fin_end)
@@ -309,23 +304,23 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
     if again:
         seg.bits &= ~DUPLICATE_ACK
         peer.fin_again = False
-    pass_ack_of_fin(seg, conn, me, peer, log)
+    pass_ack_of_fin(seg, me, peer, log)
 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def pass_ack_of_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
+def pass_ack_of_fin(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     if not me.ack_of_fin_passed:
         me.ack_of_fin_passed = True
-        log.got(peer, GOT_ACK_OF_FIN, seg, conn)
+        log.got(peer, GOT_ACK_OF_FIN, seg)
     if seg.span > 0 and peer.need < 0:  # what acknowledges this segment will prove that the ACK on it arrived
         peer.need = seg.e
 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def pass_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
+def pass_fin(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The FIN of `me`, and every octet before it, has passed on its way to the peer."""
     if me.fin_end >= 0 and not me.fin_passed and me.front >= me.fin_end:
         me.fin_passed = True
-        log.got(peer, GOT_FIN, seg, conn)
+        log.got(peer, GOT_FIN, seg)

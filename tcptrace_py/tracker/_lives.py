@@ -83,9 +83,7 @@ def opens_anew(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def fits_older(
-    seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, side: cython.uchar
-) -> cython.bint:
+def fits_older(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, side: cython.uchar) -> cython.bint:
     """Does the segment fit the sequence space of the life before better than that of the present one?"""
     older: Connection = conn.older
     old_me: Endpoint = older.client if side == older.client_side else older.server
@@ -242,7 +240,7 @@ def conclude(conn: Connection, log: Journal) -> cython.int:
         find(conn, MIDSTREAM)
     if client.seen != server.seen and shape != H_NO_ANSWER and shape != H_BACKSCATTER:
         find(conn, ONE_SIDED)
-    if client.missing_octets > 0 and client.seen or server.missing_octets > 0 and server.seen:
+    if (client.missing_octets > 0 and client.seen) or (server.missing_octets > 0 and server.seen):
         find(conn, CAP_LOSS)
     if conn.reset_by == 2 and client.fin_end >= 0 and server.fin_end >= 0:
         if not (client.fin_acked and server.fin_acked):

@@ -14,7 +14,7 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.tracker._segment import Journal, Segment
-    from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
+    from tcptrace_py.tracker._state import Connection, Endpoint
 
 from tcptrace_py.vocabulary import BY_NAME, Input, State, Step
 
@@ -125,11 +125,10 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         seg.bits |= RST_AFTER_FIN
     elif peer.fin_end < 0 and not conn.refused:
         seg.bits |= RST_ABORT
-    if me.fin_end >= 0 and peer.last_payload_row >= 0 and seg.s == peer.last_payload_ack:
-        if not closed:
-            log.amend_payload(peer, TD_DATA_AFTER_CLOSE, conn, seg)
-            me.after_fin_octets = 0
-            peer.last_payload_row = -1
+    if me.fin_end >= 0 and peer.last_payload_row >= 0 and seg.s == peer.last_payload_ack and not closed:
+        log.amend_payload(peer, TD_DATA_AFTER_CLOSE, conn, seg)
+        me.after_fin_octets = 0
+        peer.last_payload_row = -1
     if closed and peer.state == TIME_WAIT:
         seg.bits |= TW_ASSASSINATION
     if conn.reset_by == 2:
@@ -137,9 +136,9 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         conn.reset_after_close = closed
         conn.reset_time = seg.time
     if me.waiting(SENT_RST) < 0:
-        log.got(me, SENT_RST, seg, conn)
+        log.got(me, SENT_RST, seg)
     if peer.waiting(GOT_RST) < 0 and (peer.seen or peer.proved != UNKNOWN):
-        log.got(peer, GOT_RST, seg, conn)
+        log.got(peer, GOT_RST, seg)
     keep(seg, conn, me)
     conn.rst_accepted = True
 
@@ -183,7 +182,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             if conn.rst_signs >= 2:
                 log.amend_rst(RST_FORGED, 0, conn, seg)
         return 0
-    if not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK or conn.rst_row == conn.last_row:
+    if (not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK) or conn.rst_row == conn.last_row:
         if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
             seg.bits &= ~DUPLICATE_ACK
             seg.find(CHALLENGE_ACK, conn.rst_frame)

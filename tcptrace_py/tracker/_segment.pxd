@@ -19,7 +19,7 @@ cdef class Journal:
     cdef public bint keep_events, keep_changes
     cdef public object counts
 
-    cdef int got(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
+    cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1
     cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn) except? -1
     cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state) except? -1

@@ -94,7 +94,7 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def got(self, end: Endpoint, given: cython.int, seg: Segment, conn: Connection) -> cython.int:
+    def got(self, end: Endpoint, given: cython.int, seg: Segment) -> cython.int:
         """An input has passed the capture point on its way to the endpoint; of one never seen nothing is assumed."""
         if end.proved == UNKNOWN and not end.seen:
             return 0
@@ -113,7 +113,9 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def not_yet(self, end: Endpoint, which: cython.int, drop: cython.bint, seg: Segment, conn: Connection) -> cython.int:
+    def not_yet(
+        self, end: Endpoint, which: cython.int, drop: cython.bint, seg: Segment, conn: Connection
+    ) -> cython.int:
         """The pending input `which` had not arrived up to now: earlier rows that assumed it are put right.
 
         It may have arrived just after the segment was sent, so it is pending from this row on; or, with `drop`, it
@@ -135,7 +137,12 @@ class Journal:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def amend_states(
-        self, conn_id: cython.longlong, side: cython.uchar, first: cython.longlong, after: cython.longlong, state: cython.uchar
+        self,
+        conn_id: cython.longlong,
+        side: cython.uchar,
+        first: cython.longlong,
+        after: cython.longlong,
+        state: cython.uchar,
     ) -> cython.int:
         """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
         last = self.states[-1] if self.states else None
@@ -155,9 +162,7 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def amend_rst(
-        self, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment
-    ) -> cython.int:
+    def amend_rst(self, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment) -> cython.int:
         """Later evidence, the segment in hand, changes the anomalies of the connection's last RST."""
         self.labels.append((conn.rst_row, add, drop, conn.conn_id, conn.rst_frame, conn.rst_time, seg.frame))
         conn.found = (conn.found & ~drop) | add

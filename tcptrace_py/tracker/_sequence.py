@@ -82,7 +82,7 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         fresh = me.cover(seg.s + syn, seg.s + syn + seg.payload)
         new += fresh + me.cover(seg.s + syn + seg.payload, seg.e)
     if seg.s < me.top:
-        send_again(seg, conn, me, peer, new, fresh)
+        send_again(seg, me, new, fresh)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
             seg.find(FIN_SEQ_CHANGED, seg.e - me.fin_end)
@@ -103,13 +103,11 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def send_again(
-    seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, new: cython.longlong, fresh: cython.longlong
-) -> cython.int:
+def send_again(seg: Segment, me: Endpoint, new: cython.longlong, fresh: cython.longlong) -> cython.int:
     """It begins below the highest number seen: octets again, or a hole filled."""
     again: cython.longlong = seg.span - new
     if again <= 0:
-        fill_hole(seg, me, peer)
+        fill_hole(seg, me)
         return 0
     if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
         return 0  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
@@ -126,7 +124,7 @@ def send_again(
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def fill_hole(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
+def fill_hole(seg: Segment, me: Endpoint) -> cython.int:
     """New octets below the highest seen: sent earlier than those above and late, or sent later and a resend."""
     order: cython.int = sent_order(seg, me)
     age: cython.longlong = seg.time - me.gap_time
@@ -198,7 +196,7 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
+def acknowledge(seg: Segment, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
     """What the segment's ack says of the octets that the peer sent."""
     unseen: cython.longlong = seg.a - peer.top
     if unseen > 0:
@@ -206,9 +204,8 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
             return 0
         if seg.a <= peer.probe_end:  # the octet of a window probe was taken after all
             peer.unique_octets += peer.cover(peer.top, seg.a)
-        else:
-            if peer.seen:
-                seg.find(ACK_OF_UNSEEN, unseen)
+        elif peer.seen:
+            seg.find(ACK_OF_UNSEEN, unseen)
         peer.top = seg.a
     if seg.a > peer.front:
         peer.missing_octets += peer.skip_to(seg.a)
@@ -268,7 +265,7 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def offer(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
+def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """The window that the segment offers, and its right edge."""
     shift: cython.int
     if seg.flags & SYN:

@@ -192,8 +192,8 @@ class Endpoint:
         """Its state once the first `upto` pending inputs have arrived."""
         state: cython.uchar = self.proved
         queue: cython.ulonglong = self.queue
-        k: cython.int
-        for k in range(upto):
+        _k: cython.int
+        for _k in range(upto):
             state = TABLE[state * N_INPUTS + (queue & 15)]
             queue >>= 4
         return state
@@ -254,7 +254,9 @@ class Connection:
         self.fin_2_time = self.last_ack_time = self.reset_time = self.queued_time = -1
         self.syns = self.syn_acks = 0
         self.steps_checked = self.steps_failed = self.steps_seen = 0
-        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = self.ended = self.timed = self.shown = False
+        self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = (
+            self.ended
+        ) = self.timed = self.shown = False
         self.bad_ack = self.retry_of = self.reuse_gap = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2

@@ -39,8 +39,8 @@ cdef class Tracker:
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int options(self, Endpoint me) except? -1
     cdef int notice(self, Connection conn) except? -1
-    cdef int count(self, Connection conn, Endpoint me) except? -1
-    cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int count(self, Endpoint me) except? -1
+    cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me) except? -1
     cdef int end(self, Connection conn) except? -1
     cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1
     cdef bint same_again(self, Connection conn, unsigned char side) except? -1

@@ -18,7 +18,6 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
-    from tcptrace_py.flows._table import FlowTable
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._lives import (
         client_by_ports,
@@ -30,12 +29,11 @@ if not cython.compiled:
         teardown_shape,
     )
     from tcptrace_py.tracker._resets import judge, survive
+    from tcptrace_py.tracker._rings import Rings
+    from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
     from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
 
-from tcptrace_py.tracker._rings import Rings as _Rings
-from tcptrace_py.tracker._segment import Journal as _Journal
-from tcptrace_py.tracker._segment import Segment as _Segment
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
 
 compiled = cython.compiled
@@ -136,14 +134,16 @@ class Tracker:
         Whether the labels of every row are wanted in the columns.
     """
 
-    def __init__(self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset(), writing=True):
+    def __init__(
+        self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset(), writing=True
+    ):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if "connections" in keep or "states" in keep else None
         self.worst = []
-        self.log = _Journal("events" in keep, "states" in keep)
-        self.seg = _Segment()
-        self.rings = _Rings()
+        self.log = Journal("events" in keep, "states" in keep)
+        self.seg = Segment()
+        self.rings = Rings()
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.writing = writing
         self.clock = NEVER
@@ -185,7 +185,7 @@ class Tracker:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def expect(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
-        """Have the connections of segments to come brought into the cache: most of the time went on waiting for them."""
+        """Have the connections of segments to come brought into the cache: most time went on waiting for them."""
         warm_item(self.by_slot, far, 192)
         conn: Connection = self.by_slot[near]
         if conn is not None:
@@ -260,12 +260,12 @@ class Tracker:
                 self.apply(conn, me, peer)
             if not conn.steady:
                 self.closing(conn, me, peer)
-            self.count(conn, me)
+            self.count(me)
             me.seen = True
         if seg.bits:
             self.notice(conn)
         if self.writing:
-            self.write(i, conn, me, peer)
+            self.write(i, conn, me)
         conn.steps_seen |= seg.steps
         conn.steps_checked |= seg.checked
         conn.steps_failed |= seg.failed
@@ -350,7 +350,9 @@ class Tracker:
         seg: Segment = self.seg
         key: cython.ulonglong = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
         key += (cython.cast(cython.ulonglong, seg.seq) << 32 | seg.ack) * MIX & M64
-        key ^= (cython.cast(cython.ulonglong, seg.ip_id) << 48 | seg.flags << 16 | (seg.raw_window & 0xFFFF)) * MIX_2 & M64
+        key ^= (
+            cython.cast(cython.ulonglong, seg.ip_id) << 48 | seg.flags << 16 | (seg.raw_window & 0xFFFF)
+        ) * MIX_2 & M64
         key += cython.cast(cython.ulonglong, seg.payload) * MIX_3 & M64
         if seg.has_ts:
             key ^= seg.tsval * MIX_4 & M64
@@ -363,9 +365,7 @@ class Tracker:
         fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
         if not fresh and self.recent[at] == name and seg.timed:
             age: cython.longlong = seg.time - self.recent[at + 1]
-            if 0 <= age <= COPY_WITHIN and (
-                seg.ip_id != 0 or (seg.span > 0 and (seg.has_ts or age <= COPY_CLOSE))
-            ):
+            if 0 <= age <= COPY_WITHIN and (seg.ip_id != 0 or (seg.span > 0 and (seg.has_ts or age <= COPY_CLOSE))):
                 seg.find(DUPLICATE_PACKET, self.recent[at + 2])
                 return True
         self.recent[at] = name
@@ -383,9 +383,9 @@ class Tracker:
         send(seg, conn, me, peer, self.rings)
         opening: cython.bint = seg.flags & SYN != 0 or (peer.proved == SYN_SENT and not me.sent_syn_ack)
         if seg.a >= 0 and (not opening or 1 <= seg.a <= 1 + peer.syn_payload):
-            acknowledge(seg, conn, me, peer, self.rings)
+            acknowledge(seg, me, peer, self.rings)
         if seg.raw_window >= 0:
-            offer(seg, conn, me, peer)
+            offer(seg, me, peer)
         if not conn.steady or seg.flags & (SYN | FIN):
             follow(seg, conn, me, peer, self.log)
             if conn.rst_row >= 0:
@@ -394,10 +394,8 @@ class Tracker:
                 self.log.settle(peer, seg, conn)
                 conn.steady = conn.steady and conn.rst_row < 0
         seg.in_flight = me.top - (me.una if me.una >= 0 else me.floor)
-        if seg.in_flight > me.max_in_flight:
-            me.max_in_flight = seg.in_flight
-        if seg.a > me.last_ack:
-            me.last_ack = seg.a
+        me.max_in_flight = max(me.max_in_flight, seg.in_flight)
+        me.last_ack = max(me.last_ack, seg.a)
         remember(seg, me)
         if seg.ttl:
             me.ttl = seg.ttl
@@ -434,7 +432,7 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def count(self, conn: Connection, me: Endpoint) -> cython.int:
+    def count(self, me: Endpoint) -> cython.int:
         seg: Segment = self.seg
         if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
             me.idle_max = seg.time - me.last_time
@@ -445,8 +443,7 @@ class Tracker:
             if me.first_data < 0:
                 me.first_data = seg.time
             me.last_data = seg.time
-            if seg.payload > me.max_segment:
-                me.max_segment = seg.payload
+            me.max_segment = max(me.max_segment, seg.payload)
             if not seg.flags & RST:
                 me.last_payload_row = seg.row
                 me.last_payload_frame = seg.frame
@@ -480,7 +477,7 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
+    def write(self, i: cython.Py_ssize_t, conn: Connection, me: Endpoint) -> cython.int:
         seg: Segment = self.seg
         self.conn[i] = conn.conn_id
         self.direction[i] = me.side

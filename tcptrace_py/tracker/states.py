@@ -7,8 +7,8 @@ What the table lacks leaves the state as it is: we observe, we do not enforce.
 
 from __future__ import annotations
 
-from tcptrace_py.vocabulary import Input as I
-from tcptrace_py.vocabulary import State as S
+from tcptrace_py.vocabulary import Input as I  # noqa: N817 - the table below is read, and short names align it
+from tcptrace_py.vocabulary import State as S  # noqa: N817
 
 TRANSITIONS: dict[S, dict[I, S]] = {
     S.UNKNOWN: {  # picked up in the middle: what it sends tells

@@ -18,7 +18,8 @@ DEVIATIONS = {
     "suricata-verify__tcp-split-handshake-02-5whs__split-handshake-5whs.pcap": (
         "one connection: the bare SYN of a split handshake answers the client's SYN; tshark opens a second stream"
     ),
-    "zeek__doc__advanced__devel__plugins__connkey-vxlan-fivetuple-plugin-src__Traces__vxlan-overlapping-http-get.pcap": (
+    "zeek__doc__advanced__devel__plugins__connkey-vxlan-fivetuple-plugin-src__Traces__"
+    "vxlan-overlapping-http-get.pcap": (
         "the same addresses and ports in three VXLAN networks are three connections"
     ),
     "zeek__vlan-collisions.pcap": "the same addresses and ports on three VLANs are three connections",
@@ -52,6 +53,8 @@ def segments():
     """File -> frame -> tshark's stream, without TCP that ICMP errors quote."""
     import pandas as pd
 
-    table = pd.read_parquet(CAPTURES / "oracle" / "tshark-segments.parquet", columns=["file", "frame", "stream", "embedded"])
+    table = pd.read_parquet(
+        CAPTURES / "oracle" / "tshark-segments.parquet", columns=["file", "frame", "stream", "embedded"]
+    )
     table = table[~table.embedded & table.stream.notna()]
     return {file: dict(zip(g.frame.tolist(), g.stream.tolist(), strict=True)) for file, g in table.groupby("file")}

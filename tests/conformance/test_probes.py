@@ -59,7 +59,9 @@ def test_steps_of_probe(name):
     for conn_id, want in enumerate(EXPECT[name]["connections"]):
         if "steps" in want:
             mine = rows[(rows.conn_id == conn_id) & rows.steps.map(len).astype(bool)]
-            assert {str(frame): list(steps) for frame, steps in zip(mine.frame, mine.steps, strict=True)} == want["steps"]
+            assert {str(frame): list(steps) for frame, steps in zip(mine.frame, mine.steps, strict=True)} == want[
+                "steps"
+            ]
 
 
 @pytest.mark.parametrize("name", sorted(EXPECT))

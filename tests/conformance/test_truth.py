@@ -11,7 +11,10 @@ import pytest
 
 from tests.corpus import CORPUS, needs
 
-pytestmark = [*needs("truth"), pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    *needs("truth"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 EXACT, LAST = 0.93, 0.96
 

@@ -18,6 +18,7 @@ NEAR_WRAP = 2**32 - 3
 
 WRONG = {
     "capture/begins_with_fin": "an ACK of the FIN puts its sender in CLOSE-WAIT, though it was unknown before",
+    "capture/one_end_of_a_simultaneous_open": "who sends a SYN-ACK after its SYN had an answer, captured or not",
     "capture/syn_ack_first": "a SYN captured late is neither a filled hole nor a sign that the SYN-ACK had not arrived",
     "close/fin_with_data": "payload on the FIN that acknowledges the first is no half-close",
     "open/fast_open_early_answer": "with Fast Open, payload of the server does not prove that its SYN was acknowledged",
@@ -47,7 +48,11 @@ NOT_YET = {
 """Anomalies that no scenario reaches, and why."""
 
 UNREACHED = {
+    "CLOSED SENT_SYN": "a SYN after the close opens a new connection, whose ends begin anew",
+    "CLOSED SENT_SYN_ACK": "only until a forged refusal is found out: the rows are put right then",
+    "UNKNOWN GOT_FIN": "see WRONG: capture/begins_with_fin",
 }
+"""Entries of the table that no scenario takes in its final form, and why."""
 
 
 def script_of(name: str) -> seg.Script:
@@ -157,16 +162,15 @@ def inputs(row, *, own: bool) -> list[Input]:
 
 
 def path(state: State, target: State, given: list[Input]) -> set[tuple[State, Input]]:
-    """The fewest of the inputs, in order, that lead there by the table."""
-    for size in range(len(given) + 1):
-        for chosen in combinations(given, size):
-            at, taken = state, set()
-            for one in chosen:
-                if one not in TRANSITIONS[at]:
-                    break
-                taken.add((at, one))
-                at = TRANSITIONS[at][one]
-            else:
-                if at == target:
-                    return taken
+    """The fewest of the inputs, in order, that lead there by the table; what was sent is among them if it can be."""
+    ways = [chosen for size in range(1, len(given) + 1) for chosen in combinations(given, size)]
+    for chosen in sorted(ways, key=lambda way: -sum(one <= Input.SENT_RST for one in way)):
+        at, taken = state, set()
+        for one in chosen:
+            taken.add((at, one))
+            at = TRANSITIONS[at].get(one)
+            if at is None:
+                break
+        if at == target != state:
+            return taken
     return set()

@@ -1,0 +1,115 @@
+"""python -m bench: make the workloads, run the programs on them in turn, tell what they cost."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.measure import Cost, FailedError, interleaved
+from bench.programs import HERE, OURS, Program, machine, ours, peers
+
+ROOT = HERE.parent
+NAMES = ("small", "medium", "one-flow", "many-flows", "large-snap96", "large")
+USUAL = NAMES[:5]
+NOT_RUN_ON = {  # tcptrace would take 16 GB; tshark 30 GB, or an hour
+    "many-flows": ("tcptrace", "tshark"),
+    "large-snap96": ("tshark",),
+    "large": ("tshark",),
+}
+FIGURES = re.compile(r"(<!-- generated: figures -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("workloads", nargs="*", choices=[*NAMES, []], help=f"default: {' '.join(USUAL)}")
+    parser.add_argument("--files", nargs="+", type=Path, default=[], help="measure on these captures instead")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", action="append", default=[], help="programs whose name begins so (and ours)")
+    parser.add_argument("--folder", type=Path, default=HERE / "work", help="where workloads are made, and kept")
+    parser.add_argument("--markdown", type=Path, help="write the tables into this file, at its mark for them")
+    parser.add_argument("--stages", action="store_true", help="also where our time goes")
+    parser.add_argument("--quick", action="store_true", help="everything once, in small: does it work at all")
+    return parser.parse_args()
+
+
+def made(name: str, folder: Path, *, quick: bool) -> Path:
+    """The workload's file; made by a process of its own, so that this one stays small."""
+    path = folder / f"{name}{'-quick' if quick else ''}.pcap"
+    if quick or not path.exists():
+        part = path.with_suffix(".part")
+        command = [sys.executable, "-m", "bench.workloads", name, str(part), *(["quick"] if quick else [])]
+        print(f"{name}: ", end="", flush=True)
+        subprocess.run(command, cwd=ROOT, check=True)
+        part.rename(path)
+    return path
+
+
+def table(costs: dict[str, Cost]) -> list[list[str]]:
+    """Rows of text: what each program cost, and how many times that is ours."""
+    unit = costs[OURS].cpu_s
+    head = ["program", "CPU s", "CPU, ours = 1", "wall s", "peak MB"]
+    rows = [
+        [name, f"{cost.cpu_s:.2f}", f"{cost.cpu_s / unit:.2f}", f"{cost.wall_s:.2f}", f"{cost.peak_mb:.0f}"]
+        for name, cost in costs.items()
+    ]
+    return [head, *rows]
+
+
+def plain(rows: list[list[str]]) -> str:
+    """A table for a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    )
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """The same table for a document."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" + "|---:" * (len(rows[0]) - 1) + "|", *lines[1:]])
+
+
+def chosen_for(name: str, programs: list[Program]) -> list[Program]:
+    """Those that can be expected to finish."""
+    return [program for program in programs if not program.name.startswith(NOT_RUN_ON.get(name, ("-",)))]
+
+
+def main() -> int:
+    """Measure, print, write."""
+    given = options()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    others = [peer for peer in peers(given.folder) if not given.only or peer.name.startswith(tuple(given.only))]
+    programs = ours(given.folder) + others
+    inputs = {path.name: path for path in given.files} or {
+        name: made(name, given.folder, quick=given.quick) for name in given.workloads or USUAL
+    }
+    rounds = 1 if given.quick else given.rounds
+    about = f"{machine(programs)}. Medians of {rounds} rounds."
+    print(f"\n{about}")
+    parts = [about]
+    for name, path in inputs.items():
+        commands = {program.name: program.command(path) for program in chosen_for(name, programs)}
+        try:
+            rows = table(interleaved(commands, rounds))
+        except FailedError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+        print(f"\n{name} ({path.stat().st_size / 1e6:,.1f} MB)\n{plain(rows)}", flush=True)
+        parts.append(f"**{name}**\n\n{markdown(rows)}")
+    if given.stages or given.quick:
+        print(flush=True)
+        subprocess.run([sys.executable, "-m", "bench.stages", *map(str, inputs.values())], cwd=ROOT, check=True)
+    if given.markdown:
+        text = given.markdown.read_text("utf-8")
+        figures = "\n\n".join(parts)
+        given.markdown.write_text(FIGURES.sub(lambda mark: f"{mark[1]}{figures}\n{mark[2]}", text), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
