@@ -28,7 +28,7 @@ def extensions() -> list[Extension]:
     except ModuleNotFoundError:
         return []
     sources = [
-        Extension(name.replace("/", ".")[:-3], [name], extra_compile_args=["-O3", "-g0"])
+        Extension(name.replace("/", ".")[:-3], [name], extra_compile_args=["-O3", "-g0", "-ffp-contract=off"])
         for name in COMPILED
         if Path(name).exists()
     ]

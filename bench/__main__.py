@@ -7,25 +7,25 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.measure import Cost, FailedError, interleaved
-from bench.programs import HERE, OURS, Program, machine, ours, peers
+from bench.programs import HERE, OURS, machine, ours, peers
+from bench.workloads import USUAL, WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.programs import Program
 
 ROOT = HERE.parent
-NAMES = ("small", "medium", "one-flow", "many-flows", "large-snap96", "large")
-USUAL = NAMES[:5]
-NOT_RUN_ON = {  # tcptrace would take 16 GB; tshark 30 GB, or an hour
-    "many-flows": ("tcptrace", "tshark"),
-    "large-snap96": ("tshark",),
-    "large": ("tshark",),
-}
 FIGURES = re.compile(r"(<!-- generated: figures -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("workloads", nargs="*", choices=[*NAMES, []], help=f"default: {' '.join(USUAL)}")
+    parser.add_argument("workloads", nargs="*", choices=[*WORKLOADS, []], help=f"default: {' '.join(USUAL)}")
     parser.add_argument("--files", nargs="+", type=Path, default=[], help="measure on these captures instead")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", default=[], help="programs whose name begins so (and ours)")
@@ -41,7 +41,7 @@ def made(name: str, folder: Path, *, quick: bool) -> Path:
     path = folder / f"{name}{'-quick' if quick else ''}.pcap"
     if quick or not path.exists():
         part = path.with_suffix(".part")
-        command = [sys.executable, "-m", "bench.workloads", name, str(part), *(["quick"] if quick else [])]
+        command = [sys.executable, "-m", "bench.generator", name, str(part), *(["quick"] if quick else [])]
         print(f"{name}: ", end="", flush=True)
         subprocess.run(command, cwd=ROOT, check=True)
         part.rename(path)
@@ -63,7 +63,9 @@ def plain(rows: list[list[str]]) -> str:
     """A table for a terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     )
 
@@ -74,9 +76,14 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|---" + "|---:" * (len(rows[0]) - 1) + "|", *lines[1:]])
 
 
-def chosen_for(name: str, programs: list[Program]) -> list[Program]:
-    """Those that can be expected to finish."""
-    return [program for program in programs if not program.name.startswith(NOT_RUN_ON.get(name, ("-",)))]
+def measured(inputs: dict[str, Path], programs: list[Program], rounds: int) -> Iterator[tuple[str, list[list[str]]]]:
+    """A table for every input."""
+    for name, path in inputs.items():
+        without = WORKLOADS[name].without if name in WORKLOADS else ()
+        commands = {
+            program.name: program.command(path) for program in programs if not program.name.startswith((*without, "-"))
+        }
+        yield name, table(interleaved(commands, rounds))
 
 
 def main() -> int:
@@ -89,24 +96,20 @@ def main() -> int:
         name: made(name, given.folder, quick=given.quick) for name in given.workloads or USUAL
     }
     rounds = 1 if given.quick else given.rounds
-    about = f"{machine(programs)}. Medians of {rounds} rounds."
-    print(f"\n{about}")
-    parts = [about]
-    for name, path in inputs.items():
-        commands = {program.name: program.command(path) for program in chosen_for(name, programs)}
-        try:
-            rows = table(interleaved(commands, rounds))
-        except FailedError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            return 1
-        print(f"\n{name} ({path.stat().st_size / 1e6:,.1f} MB)\n{plain(rows)}", flush=True)
-        parts.append(f"**{name}**\n\n{markdown(rows)}")
+    parts = [f"{machine(programs)}. Medians of {rounds} rounds."]
+    print(f"\n{parts[0]}")
+    try:
+        for name, rows in measured(inputs, programs, rounds):
+            print(f"\n{name} ({inputs[name].stat().st_size / 1e6:,.1f} MB)\n{plain(rows)}", flush=True)
+            parts.append(f"**{name}**\n\n{markdown(rows)}")
+    except FailedError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     if given.stages or given.quick:
         print(flush=True)
         subprocess.run([sys.executable, "-m", "bench.stages", *map(str, inputs.values())], cwd=ROOT, check=True)
     if given.markdown:
-        text = given.markdown.read_text("utf-8")
-        figures = "\n\n".join(parts)
+        figures, text = "\n\n".join(parts), given.markdown.read_text("utf-8")
         given.markdown.write_text(FIGURES.sub(lambda mark: f"{mark[1]}{figures}\n{mark[2]}", text), "utf-8")
     return 0
 

@@ -57,17 +57,22 @@ class Dialogue:
         """Send a segment, which the capture may miss or the other end never get; its sequence number."""
         seq = self.next[side]
         self.next[side] += len(payload) + bool(flags & SYN) + bool(flags & FIN)
-        self.repeat(side, flags, seq, payload, seen=seen)
+        if seen:
+            self.repeat(side, flags, seq, payload)
         if arrives and (flags & SYN or seq == self.got[1 - side]):
             self.got[1 - side] = self.next[side]
         return seq
 
     def repeat(
-        self, side: int, flags: int, seq: int, payload: bytes = b"", *, seen: bool = True, sack: tuple[int, int] | None = None
+        self,
+        side: int,
+        flags: int,
+        seq: int,
+        payload: bytes = b"",
+        *,
+        sack: tuple[int, int] | None = None,
     ) -> None:
         """Put a segment on the wire without moving any number: a resend, or a duplicate ACK."""
-        if not seen:
-            return
         ack = self.got[side] if flags & ACK else 0
         options = self._options(flags, sack)
         self.packets.append(Packet(self.now, side, flags, seq % 2**32, ack % 2**32, options, payload))
@@ -92,7 +97,9 @@ class Dialogue:
 
     def ask(self, octets: int) -> None:
         """A request of one segment, and its acknowledgment."""
-        request = b"GET /%d HTTP/1.1\r\nHost: server.example\r\nUser-Agent: " % octets + TEXT[: octets % 300] + b"\r\n\r\n"
+        request = (
+            b"GET /%d HTTP/1.1\r\nHost: server.example\r\nUser-Agent: " % octets + TEXT[: octets % 300] + b"\r\n\r\n"
+        )
         self.send(CLIENT, PSH | ACK, request)
         self.now += self.rtt
         self.send(SERVER, ACK)
@@ -116,7 +123,7 @@ class Dialogue:
             at += 1
 
     def _lose(self, segments: list[bytes]) -> None:
-        """Five segments of which the first is lost, before or behind the capture: duplicate ACKs, a fast retransmission."""
+        """Five segments of which the first is lost, before or behind the capture; duplicate ACKs, and a resend."""
         hole = self.send(SERVER, ACK, segments[0], seen=bool(self.rng.random() < 0.5), arrives=False)
         for segment in segments[1:]:
             self.now += GAP_US

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
     from bench.dialogues import Dialogue, Packet
 
+SNAPLEN = 262144
 RECORD = 16  # pcap's record header, in front of the frame in each row
 WIDTH = RECORD + 14 + 40 + 60  # and the longest headers
-FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, 1)
 START_S = 1_700_000_000
-WHOLE = 262144
 MACS = (b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2")
 CLIENT_V4, SERVER_V4 = 0x0A000001, 0xAC100001
-CLIENT_V6, SERVER_V6 = bytes.fromhex("20010db8000000010000000000000000"), bytes.fromhex("20010db8000000020000000000000000")
+CLIENT_V6, SERVER_V6 = (
+    bytes.fromhex("20010db8000000010000000000000000"),
+    bytes.fromhex("20010db8000000020000000000000000"),
+)
 
 
 @dataclass
@@ -87,7 +90,9 @@ def _headers(talk: Dialogue, packet: Packet, ident: int) -> bytes:
     if talk.v6:
         network = b"\x86\xdd" + struct.pack("!IHBB16s16s", 6 << 28, length, talk.protocol, 64, *ends)
     else:
-        network = b"\x08\0" + struct.pack("!BBHHHBBHII", 0x45, 0, 20 + length, ident, 0x4000, 64, talk.protocol, 0, 0, 0)
+        network = b"\x08\0" + struct.pack(
+            "!BBHHHBBHII", 0x45, 0, 20 + length, ident, 0x4000, 64, talk.protocol, 0, 0, 0
+        )
     return MACS[1 - packet.side] + MACS[packet.side] + network + transport
 
 
@@ -138,15 +143,28 @@ def _checksum(total: np.ndarray) -> np.ndarray:
     return ~total & 0xFFFF
 
 
-def write(file: BinaryIO, templates: Templates, rows: np.ndarray, which: np.ndarray, time_us: np.ndarray, snap: int) -> None:
-    """Write sealed rows as pcap records, their payloads behind them, cut at `snap` octets."""
-    wire = templates.wire[which]
-    record = np.stack([START_S + time_us // 1_000_000, time_us % 1_000_000, np.minimum(wire, snap), wire], axis=1)
-    rows[:, :RECORD] = record.astype("<u4").view(np.uint8).reshape(-1, RECORD)
-    header = np.minimum(templates.header, snap)
-    rest = [payload[: max(0, snap - length)] for payload, length in zip(templates.payloads, header.tolist(), strict=True)]
-    buffer, ends = rows.tobytes(), RECORD + header[which]
-    pieces: list[bytes] = [b""] * (2 * len(rows))
-    pieces[0::2] = [buffer[at : at + end] for at, end in zip(range(0, len(buffer), WIDTH), ends.tolist(), strict=True)]
-    pieces[1::2] = [rest[number] for number in which.tolist()]
-    file.write(b"".join(pieces))
+class Writer:
+    """A pcap file of copies of templates, each packet cut at `snap` octets."""
+
+    def __init__(self, file: BinaryIO, templates: Templates, snap: int) -> None:
+        self.file = file
+        self.templates = templates
+        self.snap = snap
+        self.header = np.minimum(templates.header, snap)
+        room = (snap - self.header).tolist()
+        self.rest = [payload[:most] for payload, most in zip(templates.payloads, room, strict=True)]
+        file.write(FILE_HEADER)
+
+    def write(self, rows: np.ndarray, which: np.ndarray, time_us: np.ndarray) -> None:
+        """Seal rows, copies of templates `which`, and write them as records with their payloads."""
+        seal(self.templates, rows, which)
+        wire = self.templates.wire[which]
+        seconds, micros = START_S + time_us // 1_000_000, time_us % 1_000_000
+        record = np.stack([seconds, micros, np.minimum(wire, self.snap), wire], axis=1)
+        rows[:, :RECORD] = record.astype("<u4").view(np.uint8).reshape(-1, RECORD)
+        buffer, ends = rows.tobytes(), RECORD + self.header[which]
+        starts = range(0, len(buffer), WIDTH)
+        pieces: list[bytes] = [b""] * (2 * len(rows))
+        pieces[0::2] = [buffer[at : at + end] for at, end in zip(starts, ends.tolist(), strict=True)]
+        pieces[1::2] = [self.rest[number] for number in which.tolist()]
+        self.file.write(b"".join(pieces))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 OURS = "tcpflows analyze"
-FIELDS = (
-    "frame.time_epoch tcp.stream tcp.len tcp.seq tcp.analysis.flags tcp.analysis.ack_rtt tcp.analysis.retransmission "
-    "tcp.analysis.out_of_order tcp.analysis.duplicate_ack"
-).split()
+FIELDS = [
+    "frame.time_epoch",
+    "tcp.stream",
+    "tcp.len",
+    "tcp.seq",
+    "tcp.analysis.flags",
+    "tcp.analysis.ack_rtt",
+    "tcp.analysis.retransmission",
+    "tcp.analysis.out_of_order",
+    "tcp.analysis.duplicate_ack",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +90,16 @@ def _counter(work: Path) -> str | None:
 
 def machine(programs: list[Program]) -> str:
     """One line: what ran on what."""
-    versions: dict[str, None] = {}
-    for program in programs:
-        if program.version:
-            told = subprocess.run(program.version, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
-            lines = [line for line in told.decode(errors="replace").splitlines() if "ersion" in line or "(" in line]
-            versions[(lines or ["?"])[0].strip().rstrip(".")] = None
-    return f"{_processor()}, {platform.system()}, Python {platform.python_version()}; {'; '.join(versions)}"
+    versions = {program.name.split()[0]: _version(program) for program in programs if program.version}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{_processor()}, {platform.system()}, Python {platform.python_version()}; {told}"
+
+
+def _version(program: Program) -> str:
+    """As it tells it: the first number with a dot, and ours also whether it is compiled."""
+    done = subprocess.run(program.version, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    found = re.search(r"\d+\.\d+(\.\d+)*( \((compiled|interpreted)\))?", done.stdout.decode(errors="replace"))
+    return found[0] if found else "of unknown version"
 
 
 def _processor() -> str:

@@ -39,9 +39,7 @@ class Clock:
 def measure(path: str) -> tuple[int, dict[str, float]]:
     """The pass of `tcptrace_py.pipeline` over one capture, with a clock at each door; ns a segment."""
     clock, flows, chosen = Clock(), FlowTable(), Options()
-    tracker = Tracker(
-        flows, BATCH_SIZE, chosen.msl2_ns, chosen.idle_timeout_ns, chosen.max_connections, frozenset()
-    )
+    tracker = Tracker(flows, BATCH_SIZE, chosen.msl2_ns, chosen.idle_timeout_ns, chosen.max_connections, frozenset())
     decoder, batch = Decoder(), Batch(BATCH_SIZE)
     slots, sides = memoryview(np.zeros(BATCH_SIZE, np.int32)), memoryview(np.zeros(BATCH_SIZE, np.uint8))
 

@@ -80,6 +80,7 @@ class Input(IntEnum):
     GOT_ACK_OF_FIN = 7
     GOT_FIN = 8
     GOT_RST = 9
+    GOT_RST_PASSIVE = 10  # in SYN-RECEIVED, by an end that had been listening
 
 
 class Direction(IntEnum):

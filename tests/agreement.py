@@ -7,7 +7,8 @@ columns and nothing of how they are made.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables.schema import TABLES
@@ -31,6 +32,7 @@ MARKED = {  # column of a direction -> anomaly that it counts
     "zero_windows": "zero_window",
 }
 RST = 4
+BEFORE = {"UNKNOWN", "LISTEN", "CLOSED"}
 FLAGS = {"syns": 2, "fins": 1, "rsts": RST}
 
 
@@ -148,8 +150,11 @@ def _states(conn: Row, rows: list[Row], stays: list[Row]) -> Iterator[str]:
     for end in ("client", "server"):
         mine = [stay for stay in stays if stay["endpoint"] == end]
         yield from _differ(f"{end}_state", conn[f"{end}_state"], rows[-1][f"{end}_state"])
-        if mine:
-            yield from _differ(f"last stay of the {end}", mine[-1]["state"], conn[f"{end}_state"])
+        shown = [(state, next(group)["frame"]) for state, group in groupby(rows, itemgetter(f"{end}_state"))]
+        begun = [state for state, _ in shown[: len(shown) - len(mine)]]
+        if not BEFORE.issuperset(begun):
+            yield f"no stays of the {end} for {begun} in the rows"
+        yield from _differ(f"stays of the {end}", [(s["state"], s["entered_frame"]) for s in mine], shown[len(begun) :])
         yield from _chain(end, mine)
 
 

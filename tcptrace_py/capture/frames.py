@@ -21,6 +21,7 @@ class Mark(IntFlag):
     NO_TIME = 1  # simple packet block, text without a time stamp
     AFTER_GAP = 2  # the first frame found after damage was skipped
     ORIGINAL_TOO_SMALL = 4  # original length below the captured length
+    ORIGINAL_UNKNOWN = 16  # the source does not tell how long the frame was on the wire
     TIME_ODD = 8  # fraction of a second >= 1 s (carried), finer than 1 ns (floored), or beyond int64
 
 

@@ -81,7 +81,7 @@ def _fill(frames: Frames, batch: list[tuple[int, bytes]], link: int) -> Frames:
     frames.captured[:n] = frames.original[:n] = sizes
     frames.time_ns[:n] = times
     frames.marks[:n] = [
-        0 if time_ns == held else Mark.TIME_ODD for (time_ns, _), held in zip(batch, times, strict=True)
+        Mark.ORIGINAL_UNKNOWN if time_ns == held else Mark.ORIGINAL_UNKNOWN | Mark.TIME_ODD for (time_ns, _), held in zip(batch, times, strict=True)
     ]
     frames.link[:n] = link
     return frames

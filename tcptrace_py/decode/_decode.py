@@ -58,6 +58,7 @@ CHECKSUM_GOOD = cython.declare(cython.uint, _batch.CHECKSUM_GOOD)
 LENGTH_FROM_FRAME = cython.declare(cython.uint, _batch.LENGTH_FROM_FRAME)
 CUT = cython.declare(cython.uint, _batch.CUT)
 MARK_IPV6 = cython.declare(cython.uint, _batch.IPV6)
+ORIGINAL_UNKNOWN = cython.declare(cython.int, 16)  # capture's Mark
 ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, _batch.ORIGINAL_LENGTH_WRONG)
 
 SACK_PERMITTED = cython.declare(cython.uint, _batch.SACK_PERMITTED)
@@ -581,7 +582,7 @@ class Walk:
         marks: cython.uint = 0
         if self.ip_end > self.end:
             marks = CUT
-        if self.ip_end > self.wire_end:
+        if self.ip_end > self.wire_end and not self.frame_marks[self.index] & ORIGINAL_UNKNOWN:
             marks |= ORIGINAL_LENGTH_WRONG
         return marks
 

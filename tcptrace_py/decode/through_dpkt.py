@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import dpkt
 
+from tcptrace_py.capture.frames import Mark
 from tcptrace_py.decode import _batch, rows
 from tcptrace_py.decode._decode import OUTCOME_ELSEWHERE, OUTCOME_SEGMENT
 from tcptrace_py.decode.decoder import Decoder
@@ -363,7 +364,8 @@ class DpktWalk:
 
     def _length_marks(self) -> int:
         cut = _batch.CUT if self.ip_end > self.end else 0
-        return cut | (_batch.ORIGINAL_LENGTH_WRONG if self.ip_end > self.wire_end else 0)
+        told = not int(self._frames.marks[self.index]) & Mark.ORIGINAL_UNKNOWN
+        return cut | (_batch.ORIGINAL_LENGTH_WRONG if told and self.ip_end > self.wire_end else 0)
 
     def _checksum(self, start: int, field: int) -> int:
         if not self._verify or self.ip_end > self.end or self.marks & _batch.LENGTH_FROM_FRAME:

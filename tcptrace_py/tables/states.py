@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+BEFORE = (State.UNKNOWN, State.LISTEN, State.CLOSED)  # an endpoint is in one of these before anything is captured
+
+
 @dataclass(slots=True)
 class Stay:
     """An endpoint in a state."""
@@ -32,14 +35,22 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
     for kind, whose, state, row, frame, time in changes:
         if whose != side:
             continue
-        if kind == "refuted":  # `row` is since when it had been assumed; what was proved stays
-            while found and found[-1].row >= row and found[-1].proved is None:
-                found.pop()
+        if kind == "refuted":
+            _refute(found, state, row)
         elif kind == "proved":
             _prove(found, state, row, (time, frame))
         elif not found or found[-1].state != state:
             found.append(Stay(state, row, (time, frame)))
     return [stay for stay, after in zip_longest(found, found[1:]) if after is None or after.row > stay.row]
+
+
+def _refute(found: list[Stay], state: int, since: int) -> None:
+    """What had been assumed from row `since` on is wrong, it was `state`; what was proved stays."""
+    entered = None
+    while found and found[-1].row >= since and found[-1].proved is None:
+        entered = found.pop().entered
+    if entered and (found[-1].state != state if found else state not in BEFORE):
+        found.append(Stay(state, since, entered))
 
 
 def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None:

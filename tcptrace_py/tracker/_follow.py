@@ -108,7 +108,7 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     given: cython.int = me.pending_at(0)
     if given == GOT_FIN and seg.flags & ACK and seg.a < peer.fin_end:
         log.not_yet(me, 0, False, seg, conn)
-    elif given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN:
+    elif given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN and me.syns > 0:
         log.not_yet(me, 0, True, seg, conn)
     elif given == GOT_ACK_OF_SYN and seg.flags & SYN:
         log.not_yet(me, 0, True, seg, conn)
@@ -129,7 +129,8 @@ def proves(given: cython.int, seg: Segment, me: Endpoint, peer: Endpoint) -> cyt
     if given == GOT_SYN_ACK:
         return seg.a >= 1 and not seg.flags & SYN
     if given == GOT_ACK_OF_SYN:  # a pure ACK of j+1 is no proof: SYN-RECEIVED also sends it
-        return not seg.flags & SYN and (seg.span > 0 or seg.a > max(me.last_ack, 1))
+        sent_more: cython.bint = seg.span > 0 and peer.syn_payload == 0  # with Fast Open a server need not wait for it
+        return not seg.flags & SYN and (sent_more or seg.a > max(me.last_ack, 1))
     if given == GOT_ACK_OF_FIN:
         return me.need >= 0 and seg.a >= me.need
     return given == GOT_FIN and peer.fin_end >= 0 and seg.a >= peer.fin_end
@@ -146,7 +147,7 @@ def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         if not peer.seen:  # the peer's direction is not captured: nothing of it is known
             peer.take(0, peer.pending)
             peer.proved = UNKNOWN
-    elif (me.proved == SYN_RCVD and seg.payload > 0) or (me.proved == UNKNOWN and (me.fin_end < 0 or seg.flags & FIN)):
+    elif (me.proved == SYN_RCVD and seg.payload > 0 and peer.syn_payload == 0) or me.proved == UNKNOWN:
         log.now_is(me, ESTABLISHED, seg, conn)
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and not peer.fin_passed:
         peer.fin_passed = True  # the sender has the FIN and all before it, though the capture point has not
@@ -195,6 +196,8 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 @cython.exceptval(-1, check=True)
 def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
+    if me.syns > 0 and not me.sent_syn_ack and conn.bad_ack < 0:
+        conn.simultaneous = True  # a SYN of its own came before: it answers the peer's, captured or not
     seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
     conn.syn_acks += 1
     if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED or me.proved == SYN_SENT:
@@ -311,8 +314,7 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 @cython.exceptval(-1, check=True)
 def pass_ack_of_fin(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     if not me.ack_of_fin_passed:
-        me.ack_of_fin_passed = True
-        log.got(peer, GOT_ACK_OF_FIN, seg)
+        me.ack_of_fin_passed = log.got(peer, GOT_ACK_OF_FIN, seg) == 1
     if seg.span > 0 and peer.need < 0:  # what acknowledges this segment will prove that the ACK on it arrived
         peer.need = seg.e
 
@@ -322,5 +324,4 @@ def pass_ack_of_fin(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) ->
 def pass_fin(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The FIN of `me`, and every octet before it, has passed on its way to the peer."""
     if me.fin_end >= 0 and not me.fin_passed and me.front >= me.fin_end:
-        me.fin_passed = True
-        log.got(peer, GOT_FIN, seg)
+        me.fin_passed = log.got(peer, GOT_FIN, seg) == 1

@@ -31,6 +31,7 @@ SYN_RCVD = cython.declare(cython.uchar, int(State.SYN_RCVD))
 TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
 SENT_RST = cython.declare(cython.int, int(Input.SENT_RST))
 GOT_RST = cython.declare(cython.int, int(Input.GOT_RST))
+GOT_RST_PASSIVE = cython.declare(cython.int, int(Input.GOT_RST_PASSIVE))
 GOT_SYN = cython.declare(cython.int, int(Input.GOT_SYN))
 RESET = cython.declare(cython.int, int(Step.reset))
 TEARDOWN_4 = cython.declare(cython.uint, 1 << int(Step.teardown_4))
@@ -75,7 +76,6 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     elif what == ANSWERS_BAD_SYN_ACK:  # RFC 9293 3.10.7.3: the sender stays in SYN-SENT, the target listens again
         peer.take(0, peer.pending)
         log.now_is(peer, LISTEN, seg, conn)
-        peer.syns = 0
     else:
         if what == UNACCEPTABLE:
             seg.find(RST_UNACCEPTABLE, seg.ack)
@@ -136,9 +136,10 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         conn.reset_after_close = closed
         conn.reset_time = seg.time
     if me.waiting(SENT_RST) < 0:
-        log.got(me, SENT_RST, seg)
-    if peer.waiting(GOT_RST) < 0 and (peer.seen or peer.proved != UNKNOWN):
-        log.got(peer, GOT_RST, seg)
+        me.push(SENT_RST, seg.row)
+    if peer.waiting(GOT_RST) < 0 and peer.waiting(GOT_RST_PASSIVE) < 0:
+        passive: cython.bint = peer.state == SYN_RCVD and peer.sent_syn_ack and not conn.simultaneous
+        log.got(peer, GOT_RST_PASSIVE if passive else GOT_RST, seg)
     keep(seg, conn, me)
     conn.rst_accepted = True
 
@@ -191,6 +192,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
         log.amend_rst(RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
         if conn.rst_accepted:
             revoke(seg, conn, me, GOT_RST, log)
+            revoke(seg, conn, me, GOT_RST_PASSIVE, log)
             conn.refused = False
             conn.reset_by = 2
         conn.rst_row = -1

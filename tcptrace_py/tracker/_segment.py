@@ -21,6 +21,9 @@ from tcptrace_py.vocabulary import Input, State
 TABLE = cython.declare(bytes, _TABLE)
 N_INPUTS = cython.declare(cython.int, len(Input))
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
+SENT_RST = cython.declare(cython.int, int(Input.SENT_RST))
+GOT_RST = cython.declare(cython.int, int(Input.GOT_RST))
+GOT_RST_PASSIVE = cython.declare(cython.int, int(Input.GOT_RST_PASSIVE))
 GOT_ACK_OF_FIN = cython.declare(cython.int, int(Input.GOT_ACK_OF_FIN))
 
 
@@ -95,18 +98,27 @@ class Journal:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def got(self, end: Endpoint, given: cython.int, seg: Segment) -> cython.int:
-        """An input has passed the capture point on its way to the endpoint; of one never seen nothing is assumed."""
+        """An input has passed on its way to the endpoint: 1; of an endpoint never seen nothing is assumed: 0."""
         if end.proved == UNKNOWN and not end.seen:
             return 0
         end.push(given, seg.row)
         if given == GOT_ACK_OF_FIN:
             end.need = -1
+        return 1
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def arrived(self, end: Endpoint, upto: cython.int, seg: Segment, conn: Connection) -> cython.int:
-        """The endpoint's segment shows that its first `upto` pending inputs had arrived."""
-        k: cython.int
+        """The endpoint's segment shows that its first `upto` pending inputs had arrived; a RST among them had not."""
+        k: cython.int = 0
+        given: cython.int
+        while k < upto:
+            given = end.pending_at(k)
+            if given == SENT_RST or given == GOT_RST or given == GOT_RST_PASSIVE:
+                self.not_yet(end, k, True, seg, conn)
+                upto -= 1
+            else:
+                k += 1
         for k in range(upto):
             self.now_is(end, TABLE[end.proved * N_INPUTS + end.pending_at(k)], seg, conn)
         end.take(0, upto)

@@ -93,7 +93,7 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         elif seg.s + seg.payload == peer.edge:
             seg.bits |= WINDOW_FULL
     me.unique_octets += fresh
-    if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0:
+    if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0 and (peer.fin_acked or not seg.flags & FIN):
         if peer.after_fin_octets == 0:
             peer.after_fin_time = seg.time
         peer.after_fin_octets += fresh
@@ -107,7 +107,8 @@ def send_again(seg: Segment, me: Endpoint, new: cython.longlong, fresh: cython.l
     """It begins below the highest number seen: octets again, or a hole filled."""
     again: cython.longlong = seg.span - new
     if again <= 0:
-        fill_hole(seg, me)
+        if not seg.flags & SYN:  # a SYN below what was captured before it: its SYN-ACK was captured first
+            fill_hole(seg, me)
         return 0
     if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
         return 0  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK

@@ -44,7 +44,7 @@ cdef class Endpoint:
     cdef public bint sack_permitted, timestamps
     cdef public unsigned long long queue
     cdef public long long need, fin_ack, syn_payload
-    cdef long long since[10]
+    cdef long long since[11]
     # rare events
     cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets, after_fin_time
     cdef public long long initial_window, resent_octets, missing_octets

@@ -82,6 +82,7 @@ FROM_PORT = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.port))
 FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_sender))
 
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
+CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
 DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
@@ -451,7 +452,9 @@ class Tracker:
                 me.last_payload_ack = seg.a
         if seg.bits & RETRANSMISSION:
             me.retransmissions += 1
-        if seg.bits & DUPLICATE_ACK:
+        if seg.bits & CHALLENGE_ACK:
+            seg.bits &= ~DUPLICATE_ACK
+        elif seg.bits & DUPLICATE_ACK:
             me.duplicate_acks += 1
         if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
             seg.bits |= FLAG_ILLEGAL
@@ -515,6 +518,8 @@ class Tracker:
                 self.end(conn.older)
                 conn.older = None
             elif fits_older(seg, conn, me, peer, side):
+                if seg.flags == ACK and seg.payload == 0 and peer.syns > 0 and not me.seen:
+                    seg.find(CHALLENGE_ACK, conn.first_frame)  # what a SYN draws from an end that is still connected
                 return conn.older
         if seg.flags & (SYN | ACK | RST) == SYN and not seg.marks & CHECKSUM_BAD and opens_anew(seg, conn, me, peer):
             if not self.same_again(conn, side):

@@ -30,6 +30,7 @@ TRANSITIONS: dict[S, dict[I, S]] = {
         I.GOT_SYN_ACK: S.ESTABLISHED,
         I.SENT_FIN: S.FIN_WAIT_1,
         I.GOT_FIN: S.CLOSE_WAIT,
+        I.GOT_RST_PASSIVE: S.LISTEN,
     },
     S.ESTABLISHED: {I.SENT_FIN: S.FIN_WAIT_1, I.GOT_FIN: S.CLOSE_WAIT},
     S.FIN_WAIT_1: {I.GOT_ACK_OF_FIN: S.FIN_WAIT_2, I.GOT_FIN: S.CLOSING},  # GOT_FIN first: simultaneous close

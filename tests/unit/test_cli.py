@@ -320,7 +320,8 @@ def test_help_ends_with_examples(command):
 @pytest.mark.parametrize("command", [["--help"], ["analyze", "--help"], ["catalog", "state"]])
 def test_help_and_catalog_load_nothing_heavy(command):
     code = f"""
-import sys
+import os, sys
+os._exit = sys.exit  # so that there is an after
 sys.argv = ["tcpflows", *{command!r}]
 from tcptrace_py.views.cli import main
 try:
@@ -333,7 +334,8 @@ finally:
 
 def test_the_summary_loads_neither_pandas_nor_pyarrow():
     code = f"""
-import sys
+import os, sys
+os._exit = sys.exit
 sys.path.insert(0, {str(HERE)!r})
 import hand_made
 hand_made.install()

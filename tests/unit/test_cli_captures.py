@@ -73,6 +73,10 @@ Opened
 
 Closed
           1  four_way  FIN, ACK, FIN, ACK
+
+Connections
+  0  10.0.0.1:3337 > 10.0.0.2:7788
+     three_way, four_way  TIME_WAIT/CLOSED  8 B > < 6 B  RTT 1 ms
 """,
         "",
     )

@@ -1,6 +1,7 @@
 """The tests run against what they are meant to run against."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def test_no_compiled_module_is_older_than_its_source():
 
 
 def test_all_modules_are_compiled_or_none():
-    listed = (PACKAGE.parent / "setup.py").read_text("utf-8").partition("COMPILED = [")[2].partition("]")[0].split('"')[1::2]
+    setup = (PACKAGE.parent / "setup.py").read_text("utf-8")
+    listed = re.findall(r'"(tcptrace_py/.+?\.py)"', setup)
     built = [name for name in listed if list(PACKAGE.parent.glob(f"{name[:-3]}.*.so"))]
     assert built in ([], listed)
-    assert bool(built) == compiled()
+    assert (len(listed) > 5, bool(built)) == (True, compiled())

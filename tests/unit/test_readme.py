@@ -28,7 +28,9 @@ def test_generated_parts_are_fresh(name):
 
 
 def test_a_generated_part_that_was_edited_is_made_anew():
-    stale = "a\n<!-- generated: exit-codes -->\nby hand\n<!-- end -->\nb\n<!-- generated: elsewhere -->\nkept\n<!-- end -->"
+    stale = (
+        "a\n<!-- generated: exit-codes -->\nby hand\n<!-- end -->\nb\n<!-- generated: elsewhere -->\nkept\n<!-- end -->"
+    )
     fresh = documents.renewed(stale)
     assert "by hand" not in fresh
     assert "| 3 | read in part; the results are valid up to the damage |" in fresh
@@ -50,7 +52,7 @@ def test_two_commands_set_everything_up():
 
 
 def test_an_unknown_command_is_refused():
-    with pytest.raises(SystemExit, match="README.md has no command 'nothing'"):
+    with pytest.raises(SystemExit, match=r"README\.md has no command 'nothing'"):
         documents.command("nothing")
 
 

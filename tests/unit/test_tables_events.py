@@ -1,0 +1,79 @@
+"""Events: which findings become one, with which number, in which words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tcptrace_py.tables import events
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Severity
+
+LOST, AGAIN, RESET = (BY_NAME[name].code for name in ("previous_segment_lost", "retransmission", "rst_abort"))
+
+
+def test_noted():
+    (event,) = events.segment_events([(3, 10, 11, 5_000, LOST, 1460)], [], "a.pcap")
+    assert event == {
+        "capture": "a.pcap",
+        "conn_id": 3,
+        "frame": 11,
+        "time": 5_000,
+        "code": "previous_segment_lost",
+        "severity": "warning",
+        "evidence": 1460,
+        "sentence": "1460 octets before it are missing",
+    }
+
+
+def test_evidence_that_is_not_known():
+    (event,) = events.segment_events([(0, 1, 1, 0, LOST, -1)], [], "a.pcap")
+    assert event["evidence"] is None
+    assert event["sentence"] == "? octets before it are missing"
+
+
+def test_dropped_later():
+    noted = [(0, 7, 8, 1, RESET, -1), (0, 9, 10, 2, RESET, -1)]
+    found = list(events.segment_events(noted, [(7, 0, 1 << RESET, 0, 8, 1, 12)], "a.pcap"))
+    assert [(event["frame"], event["code"]) for event in found] == [(10, "rst_abort")]
+
+
+def test_added_later():
+    found = list(events.segment_events([], [(7, 1 << LOST | 1 << AGAIN, 0, 4, 8, 1, 12)], "a.pcap"))
+    assert {(event["frame"], event["code"], event["evidence"]) for event in found} == {
+        (8, "previous_segment_lost", 12),
+        (8, "retransmission", 12),
+    }
+
+
+def test_of_a_whole_connection():
+    bit = 1 << BY_NAME["cap_loss"].code - SEGMENT_ANOMALIES
+    conn = SimpleNamespace(
+        found_conn=bit | 1 << BY_NAME["icmp_error"].code - SEGMENT_ANOMALIES,
+        conn_id=2,
+        timed=True,
+        end=77,
+        client=SimpleNamespace(missing_octets=100),
+        server=SimpleNamespace(missing_octets=20),
+    )
+    (event,) = events.connection_events(conn, "a.pcap")  # the ICMP error has an event of its own
+    assert (event["code"], event["frame"], event["time"], event["evidence"]) == ("cap_loss", None, 77, 120)
+    conn.timed = False
+    assert next(events.connection_events(conn, "a.pcap"))["time"] is None
+
+
+def test_icmp_error():
+    quote = SimpleNamespace(
+        reporter_hi=0, reporter_lo=0xFFFF << 32 | 0xC0000209, icmp_type=3, code=4, frame=9, time_ns=5
+    )
+    (event,) = events.icmp_events([(1, quote)], "a.pcap")
+    assert (event["conn_id"], event["frame"], event["evidence"]) == (1, 9, 0x304)
+    assert "192.0.2.9 (type 3, code 4)" in event["sentence"]
+
+
+@pytest.mark.parametrize("anomaly", ANOMALIES, ids=lambda anomaly: anomaly.name)
+def test_every_anomaly_has_a_sentence(anomaly):
+    event = events.event(anomaly, "a.pcap", 0, evidence=5)
+    assert event["sentence"]
+    assert "{" not in event["sentence"]
+    assert event["severity"] in Severity.__members__
