@@ -30,7 +30,8 @@ def dataframe(table: pa.Table) -> pd.DataFrame:
     exact = [field.name for field in table.schema if field.nullable and field.type in NULLABLE]
     others = [name for name in table.column_names if name not in exact]
     parts = [_of(table.select(others)), _of(table.select(exact), NULLABLE.get)]
-    return pd.concat(parts, axis=1)[table.column_names]
+    frame: pd.DataFrame = pd.concat(parts, axis=1)[table.column_names]
+    return frame
 
 
 def _of(table: pa.Table, types: Callable[[pa.DataType], object] | None = None) -> pd.DataFrame:

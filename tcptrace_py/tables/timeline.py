@@ -66,7 +66,7 @@ class TimelineRows:
         if self.amendments is not None:
             self.amendments.apply(self.first_row, labels)
         self.first_row += n
-        keep = slice(None) if self.only is None else np.flatnonzero(labels["conn"] == self.only)
+        keep: Any = slice(None) if self.only is None else np.flatnonzero(labels["conn"] == self.only)
         if self.only is None or len(keep):
             self.ready.append(self._batch(batch, tracker, labels, keep))
 
@@ -116,7 +116,8 @@ class TimelineRows:
         """What the tracker says."""
 
         def column(name: str) -> Numbers:
-            return np.asarray(getattr(tracker, name))[: batch.n][keep]
+            values: Numbers = np.asarray(getattr(tracker, name))[: batch.n][keep]
+            return values
 
         flags, marks = batch.column("flags")[keep], batch.column("marks")[keep]
         sequenced = (marks & _batch.NO_SEQ) == 0
