@@ -56,7 +56,7 @@ def state_diagram() -> str:
 def _in_words(name: str) -> str:
     """``GOT_ACK_OF_SYN`` as ``got ACK of SYN``."""
     words = name.replace("SYN_ACK", "SYN-ACK").replace("GOT", "got").replace("SENT", "sent").replace("OF", "of")
-    return words.replace("_", " ")
+    return words.replace("_", " ").replace("RST PASSIVE", "RST as passive opener")
 
 
 def exit_codes() -> str:

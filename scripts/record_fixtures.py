@@ -12,7 +12,6 @@ import contextlib
 import os
 import platform
 import socket
-import struct
 import sys
 import threading
 import time
@@ -34,15 +33,17 @@ from two_hosts import (
     any_packet,
     data,
     fin,
+    finish,
     read,
     read_to_end,
+    record,
     send_all_and_close,
     syn,
     talk,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 MSG_FASTOPEN = 0x20000000
 BULK = 120_000  # octets
@@ -59,14 +60,6 @@ def recipe(**options: object) -> Callable[[Callable[[Net], None]], Callable[[Net
         return story
 
     return register
-
-
-def finish(first: socket.socket, second: socket.socket, pause: float = 0.1) -> None:
-    """`first` closes, `second` a moment later: FIN, ACK, FIN, ACK."""
-    first.close()
-    read_to_end(second)
-    time.sleep(pause)
-    second.close()
 
 
 # -- open and close -------------------------------------------------------------------------------------------------
@@ -390,26 +383,6 @@ def _read_loopback(net: Net, tap: socket.socket) -> None:
 
 
 # -- the captures ----------------------------------------------------------------------------------------------------
-
-
-def write_pcap(path: Path, records: Iterable[tuple[int, bytes]], link: int, snap: int) -> None:
-    """A pcap with nanoseconds, records in the order of time."""
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, snap, link))
-        for time_ns, octets in sorted(records, key=lambda record: record[0]):
-            kept = octets[:snap]
-            file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(kept), len(octets)) + kept)
-
-
-def record(name: str, recipe: Recipe, out: Path) -> None:
-    """Play one recipe and write its capture."""
-    net = Net(recipe)
-    try:
-        recipe.story(net)
-        time.sleep(recipe.after + 2 * recipe.delay)
-    finally:
-        net.close()
-    write_pcap(out / f"{name}.pcap", net.wire.records, net.link, recipe.snap)
 
 
 def describe(out: Path, recipes: dict[str, Recipe]) -> None:

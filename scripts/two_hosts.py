@@ -292,3 +292,31 @@ def send_all_and_close(sender: socket.socket, octets: int) -> None:
         sender.close()
 
     threading.Thread(target=send, daemon=True).start()
+
+
+def finish(first: socket.socket, second: socket.socket, pause: float = 0.1) -> None:
+    """`first` closes, `second` a moment later: FIN, ACK, FIN, ACK."""
+    first.close()
+    read_to_end(second)
+    time.sleep(pause)
+    second.close()
+
+
+def write_pcap(path: Path, records: Iterable[tuple[int, bytes]], link: int, snap: int) -> None:
+    """A pcap with nanoseconds, records in the order of time."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, snap, link))
+        for time_ns, octets in sorted(records, key=lambda record: record[0]):
+            kept = octets[:snap]
+            file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(kept), len(octets)) + kept)
+
+
+def record(name: str, recipe: Recipe, out: Path) -> None:
+    """Play one recipe and write its capture."""
+    net = Net(recipe)
+    try:
+        recipe.story(net)
+        time.sleep(recipe.after + 2 * recipe.delay)
+    finally:
+        net.close()
+    write_pcap(out / f"{name}.pcap", net.wire.records, net.link, recipe.snap)

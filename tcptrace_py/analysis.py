@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tcptrace_py import pipeline, tracker
 from tcptrace_py.errors import UsageError
-from tcptrace_py.tables import amendments, connections
+from tcptrace_py.tables import connections
 from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown, Unused
 
 if TYPE_CHECKING:
@@ -254,10 +254,11 @@ class Trace:
             yield from of_connection(self._batches["timeline"], conn_id)
             return
         self._check({"timeline"})
+        from tcptrace_py.tables.amendments import Amendments
         from tcptrace_py.tables.timeline import TimelineRows
 
         log = self._done.tracker.log
-        rows = TimelineRows(self.path, amendments.Amendments(log.states, log.labels), conn_id)
+        rows = TimelineRows(self.path, Amendments(log.states, log.labels), conn_id)
         for _ in pipeline.steps(self._source, self._options, sink=rows):
             yield from rows.ready
             rows.ready.clear()
@@ -410,8 +411,10 @@ class _Gather:
         if "events" in self.wanted:
             made["events"] = _as_batches("events", self._events(done, ended))
         if self.rows_of_timeline is not None:
+            from tcptrace_py.tables.amendments import Amendments
+
             log = done.tracker.log
-            made["timeline"] = self.rows_of_timeline.batches(amendments.Amendments(log.states, log.labels))
+            made["timeline"] = self.rows_of_timeline.batches(Amendments(log.states, log.labels))
         return made
 
     def _events(self, done: pipeline.Pass, ended: list[Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,8 @@ import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-
 from tcptrace_py.capture import CaptureInfo, open_capture
+from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
 from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
@@ -57,7 +56,6 @@ class Pass:
     tracker: Any
     flows: FlowTable
     decoder: Any
-    packets_used: int = 0  # packets with a row, counted from the rows
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
 
     @property
@@ -67,9 +65,9 @@ class Pass:
 
     def check(self) -> None:
         """Every packet is accounted for: it has a row, or is counted by reason."""
-        read, unused = self.info.packets_read, sum(self.unused)
-        if read != self.packets_used + unused:
-            raise AssertionError(f"{read} packets read, but {self.packets_used} with a row and {unused} not used")
+        read, used, unused = self.info.packets_read, self.tracker.packets, sum(self.unused)
+        if read != used + unused:
+            raise AssertionError(f"{read} packets read, but {used} with a row and {unused} not used")
 
 
 def run(
@@ -162,8 +160,8 @@ class _Stage:
         self.batch = Batch(capacity)
         self.quoted = Batch(1)
         self.quoted.n = 1
-        self.slots = np.zeros(capacity, np.int32)
-        self.sides = np.zeros(capacity, np.uint8)
+        self.slots = memoryview(zeros("i", capacity))
+        self.sides = memoryview(zeros("B", capacity))
 
     def take(self, frames: Frames, *, live: bool) -> None:
         """Decode a run of frames, and track each batch that is full; of a live input whatever there is."""
@@ -180,7 +178,7 @@ class _Stage:
         batch, tracker, quotes = self.batch, self.done.tracker, self.done.decoder.quotes
         if batch.n == 0 and not quotes:
             return
-        slots, sides = self.slots.data, self.sides.data
+        slots, sides = self.slots, self.sides
         self.done.flows.assign(batch, slots, sides)
         at = 0
         for quote in quotes:
@@ -189,7 +187,6 @@ class _Stage:
             self._attach(quote)
         tracker.track(batch, slots, sides, at, batch.n)
         tracker.let_go()
-        self.done.packets_used += batch.n - int(np.count_nonzero(batch.column("part")))
         if self.sink is not None:
             self.sink.rows(batch, tracker)
         batch.n = 0

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from tcptrace_py.capture.frames import Frames
 
@@ -395,13 +394,13 @@ def frames(  # noqa: PLR0913
     whole = list(data)
     kept = [frame[:snaplen] for frame in whole]
     result = Frames.empty(len(kept))
-    sizes = np.array([len(frame) for frame in kept], np.int64)
+    sizes = [len(frame) for frame in kept]
     result.buffer, result.n, result.first_frame = b"".join(kept), len(kept), first_frame
-    result.captured[:] = sizes
-    result.offset[:] = np.cumsum(sizes) - sizes
-    result.original[:] = [len(frame) for frame in whole] if original is None else original
-    result.time_ns[:] = BASE_NS + np.arange(len(kept)) * step_ns
-    result.link[:] = link
+    result.captured[:] = array("q", sizes)
+    result.offset[:] = array("q", [sum(sizes[:i]) for i in range(len(sizes))])
+    result.original[:] = array("q", [len(frame) for frame in whole] if original is None else original)
+    result.time_ns[:] = array("q", [BASE_NS + i * step_ns for i in range(len(kept))])
+    result.link[:] = array("i", [link] * len(kept) if isinstance(link, int) else link)
     return result
 
 

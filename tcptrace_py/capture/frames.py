@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import TYPE_CHECKING
 
-import numpy as np
+from tcptrace_py.columns import zeros
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from array import array
 
 LINK_PRINTED = 0x10000
 """Our own link type: the frame's bytes are one packet as tcpdump prints it (its lines, UTF-8)."""
@@ -37,35 +37,35 @@ class Frames:
         Rows in use.
     first_frame : int
         Number of row 0, counted from 1 over the whole input, as Wireshark counts.
-    offset, captured, original : int64 arrays
+    offset, captured, original : array of int64
         Where a frame's bytes start in `buffer`, how many there are, and how many were on the wire.
         A frame check sequence that the container announces is already taken off both lengths.
-    time_ns : int64 array
+    time_ns : array of int64
         Nanoseconds since 1970 UTC; 0 where `marks` has NO_TIME.
-    link : int32 array
+    link : array of int32
         LINKTYPE number (the low 16 bits), or LINK_PRINTED.
-    interface : int32 array
+    interface : array of int32
         Number of the pcapng interface, counted over all sections; 0 elsewhere.
-    marks : int32 array
+    marks : array of int32
         `Mark` bits.
     """
 
     buffer: bytes | bytearray | memoryview
     n: int
     first_frame: int
-    offset: npt.NDArray[np.int64]
-    captured: npt.NDArray[np.int64]
-    original: npt.NDArray[np.int64]
-    time_ns: npt.NDArray[np.int64]
-    link: npt.NDArray[np.int32]
-    interface: npt.NDArray[np.int32]
-    marks: npt.NDArray[np.int32]
+    offset: array[int]
+    captured: array[int]
+    original: array[int]
+    time_ns: array[int]
+    link: array[int]
+    interface: array[int]
+    marks: array[int]
 
     @classmethod
     def empty(cls, capacity: int) -> Frames:
         """Columns of zeros for `capacity` rows, none in use."""
-        offset, captured, original, time_ns = (np.zeros(capacity, np.int64) for _ in range(4))
-        link, interface, marks = (np.zeros(capacity, np.int32) for _ in range(3))
+        offset, captured, original, time_ns = (zeros("q", capacity) for _ in range(4))
+        link, interface, marks = (zeros("i", capacity) for _ in range(3))
         return cls(b"", 0, 1, offset, captured, original, time_ns, link, interface, marks)
 
 

@@ -9,9 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tcptrace_py.capture.frames import Mark
+from tcptrace_py.columns import zeros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,13 +95,13 @@ class InterfaceColumns:
         section.count = n + 1
 
     def _allot(self, capacity: int) -> None:
-        self._tick, self._shift, self._link, self._fcs = (np.zeros(capacity, np.int64) for _ in range(4))
-        self._most = np.zeros(capacity, np.uint64)
+        self._tick, self._shift, self._link, self._fcs = (zeros("q", capacity) for _ in range(4))
+        self._most = zeros("Q", capacity)
 
     def _show(self, section: Section) -> None:
-        section.tick_ns, section.shift_ns = self._tick.data, self._shift.data
-        section.max_units = self._most.data
-        section.link, section.fcs = self._link.data, self._fcs.data
+        section.tick_ns, section.shift_ns = memoryview(self._tick), memoryview(self._shift)
+        section.max_units = memoryview(self._most)
+        section.link, section.fcs = memoryview(self._link), memoryview(self._fcs)
 
 
 def _units(resolution: int) -> int:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture.frames import LINK_PRINTED, CaptureInfo, Frames, Mark
+from tcptrace_py.columns import filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,7 +108,7 @@ def _frames(batch: list[_Printed], clock: _Clock, frames: Frames) -> Frames:
         frames.time_ns[i], frames.marks[i] = (time_ns, 0) if time_ns is not None else (0, Mark.NO_TIME)
         at += len(piece)
     frames.buffer, frames.n = b"".join(pieces), len(batch)
-    frames.link[: frames.n] = LINK_PRINTED
+    frames.link[: frames.n] = filled("i", frames.n, LINK_PRINTED)
     return frames
 
 

@@ -5,9 +5,8 @@ Knows every container by name.  Does not know their layouts.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
-
-import numpy as np
 
 from tcptrace_py.capture import magic, pcap, pcapng, snoop
 from tcptrace_py.capture._scan import Rows, survey
@@ -15,6 +14,7 @@ from tcptrace_py.capture.compression import Unpacked, compression_of
 from tcptrace_py.capture.damage import Damage, Stop
 from tcptrace_py.capture.frames import CaptureInfo, Frames
 from tcptrace_py.capture.source import Source, Window, open_source
+from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -105,14 +105,14 @@ class Reader:
         frames.first_frame = info.packets_read + 1
         info.packets_read += n
         if self.link_type is not None:
-            frames.link[:n] = self.link_type
+            frames.link[:n] = filled("i", n, self.link_type)
         first, last, one_link = survey(self._rows, n)
         if first is not None:
             info.first_time_ns = first if info.first_time_ns is None else min(first, info.first_time_ns)
             info.last_time_ns = last if info.last_time_ns is None else max(last, info.last_time_ns)
-        links = [(frames.link[0], n)] if one_link else zip(*np.unique(frames.link[:n], return_counts=True), strict=True)
-        for link, count in links:
-            info.link_types[int(link)] = info.link_types.get(int(link), 0) + int(count)
+        links = {frames.link[0]: n} if one_link else Counter(frames.link[:n])
+        for link in sorted(links):
+            info.link_types[link] = info.link_types.get(link, 0) + links[link]
         if self.progress:
             self.progress(self.bytes_read, self.bytes_total)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import sys
+from array import array
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture.damage import Damage
 from tcptrace_py.capture.frames import Mark
+from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -77,13 +79,15 @@ def _fill(frames: Frames, batch: list[tuple[int, bytes]], link: int) -> Frames:
     times = [max(-INT64_MAX, min(time_ns, INT64_MAX)) for time_ns, _ in batch]
     sizes = [len(data) for _, data in batch]
     frames.buffer, frames.n = b"".join(data for _, data in batch), n
-    frames.offset[:n] = list(accumulate(sizes[:-1], initial=0))
-    frames.captured[:n] = frames.original[:n] = sizes
-    frames.time_ns[:n] = times
-    frames.marks[:n] = [
-        Mark.ORIGINAL_UNKNOWN if time_ns == held else Mark.ORIGINAL_UNKNOWN | Mark.TIME_ODD for (time_ns, _), held in zip(batch, times, strict=True)
+    frames.offset[:n] = array("q", accumulate(sizes[:-1], initial=0))
+    frames.captured[:n] = frames.original[:n] = array("q", sizes)
+    frames.time_ns[:n] = array("q", times)
+    marks = [
+        Mark.ORIGINAL_UNKNOWN if time_ns == held else Mark.ORIGINAL_UNKNOWN | Mark.TIME_ODD
+        for (time_ns, _), held in zip(batch, times, strict=True)
     ]
-    frames.link[:n] = link
+    frames.marks[:n] = array("i", marks)
+    frames.link[:n] = filled("i", n, link)
     return frames
 
 

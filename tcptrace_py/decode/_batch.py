@@ -5,45 +5,45 @@ Knows what stood in the headers.  Does not know connections, direction or state.
 
 from __future__ import annotations
 
-import numpy as np
-
 try:
     import cython
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
+from tcptrace_py.columns import zeros
+
 MAX_SACK = 4
 COLUMNS = {
-    "frame": np.int64,  # number of the frame, from 1; of the completing frame for a reassembled datagram
-    "time_ns": np.int64,  # nanoseconds since 1970 UTC; meaningless with NO_TIME
-    "part": np.uint16,  # 0, 1, ... among the segments of one frame
-    "src_hi": np.uint64,  # source address, 128 bits in two words; IPv4 as ::ffff:a.b.c.d
-    "src_lo": np.uint64,
-    "dst_hi": np.uint64,
-    "dst_lo": np.uint64,
-    "net": np.uint64,  # which network: VLAN ids and tunnel ids; 0 for none (see decode/nets.py)
-    "sport": np.uint16,
-    "dport": np.uint16,
-    "flags": np.uint16,  # 12 bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, AE 256, reserved
-    "window": np.uint16,  # raw
-    "urgent": np.uint16,
-    "ip_id": np.uint16,  # IPv4 only, else 0
-    "seq": np.uint32,
-    "ack": np.uint32,
-    "payload": np.uint32,  # octets of TCP payload by the IP header's length
-    "wire_bytes": np.uint32,  # the frame's original length
-    "tsval": np.uint32,  # valid with option TIMESTAMP
-    "tsecr": np.uint32,
-    "marks": np.uint32,  # Mark bits below
-    "options": np.uint32,  # Option bits below
-    "digest": np.uint32,  # CRC-32 of the payload where all of it was captured and asked for, else 0
-    "interface": np.uint32,
-    "ttl": np.uint8,  # or hop limit
-    "tos": np.uint8,  # TOS or traffic class: DSCP and ECN
-    "sack_n": np.uint8,  # SACK blocks in `sack`, at most 4
-    "tfo_cookie": np.uint8,  # octets of a Fast Open cookie; 0 with option FAST_OPEN is a request for one
-    "mss": np.int32,  # -1: no such option
-    "wscale": np.int8,  # -1: no such option; the raw shift, at most 127
+    "frame": "q",  # number of the frame, from 1; of the completing frame for a reassembled datagram
+    "time_ns": "q",  # nanoseconds since 1970 UTC; meaningless with NO_TIME
+    "part": "H",  # 0, 1, ... among the segments of one frame
+    "src_hi": "Q",  # source address, 128 bits in two words; IPv4 as ::ffff:a.b.c.d
+    "src_lo": "Q",
+    "dst_hi": "Q",
+    "dst_lo": "Q",
+    "net": "Q",  # which network: VLAN ids and tunnel ids; 0 for none (see decode/nets.py)
+    "sport": "H",
+    "dport": "H",
+    "flags": "H",  # 12 bits: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, AE 256, reserved
+    "window": "H",  # raw
+    "urgent": "H",
+    "ip_id": "H",  # IPv4 only, else 0
+    "seq": "I",
+    "ack": "I",
+    "payload": "I",  # octets of TCP payload by the IP header's length
+    "wire_bytes": "I",  # the frame's original length
+    "tsval": "I",  # valid with option TIMESTAMP
+    "tsecr": "I",
+    "marks": "I",  # Mark bits below
+    "options": "I",  # Option bits below
+    "digest": "I",  # CRC-32 of the payload where all of it was captured and asked for, else 0
+    "interface": "I",
+    "ttl": "B",  # or hop limit
+    "tos": "B",  # TOS or traffic class: DSCP and ECN
+    "sack_n": "B",  # SACK blocks in `sack`, at most 4
+    "tfo_cookie": "B",  # octets of a Fast Open cookie; 0 with option FAST_OPEN is a request for one
+    "mss": "i",  # -1: no such option
+    "wscale": "b",  # -1: no such option; the raw shift, at most 127
 }
 
 # Option bits
@@ -86,10 +86,13 @@ class Batch:
     def __init__(self, capacity: cython.Py_ssize_t):
         self.n = 0
         self.capacity = capacity
-        for name, dtype in COLUMNS.items():
-            setattr(self, name, memoryview(np.zeros(capacity, dtype)))
-        self.sack = memoryview(np.zeros((capacity, 2 * MAX_SACK), np.uint32))  # left, right edge of each block
+        for name, code in COLUMNS.items():
+            setattr(self, name, memoryview(zeros(code, capacity)))
+        edges = memoryview(zeros("I", capacity * 2 * MAX_SACK))  # left, right edge of each block
+        self.sack = edges.cast("B").cast("I", (capacity, 2 * MAX_SACK))
 
     def column(self, name: str):
         """The rows in use of one column, as a numpy array that shares memory with the batch."""
+        import numpy as np  # here: a summary does without
+
         return np.asarray(getattr(self, name))[: self.n]

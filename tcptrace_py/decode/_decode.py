@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
-
 try:
     import cython
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
+from tcptrace_py.columns import zeros
 from tcptrace_py.decode import _batch, kinds
 from tcptrace_py.decode._batch import Batch
 from tcptrace_py.vocabulary import Unused
@@ -210,8 +209,8 @@ class Walk:
     def __init__(self, peelable: bytes, verify: cython.bint, max_vlans: cython.int, max_extensions: cython.int):
         self.peelable = memoryview(peelable)
         self.verify, self.max_vlans, self.max_extensions = verify, max_vlans, max_extensions
-        self.unused = memoryview(np.zeros(len(Unused), np.int64))
-        self.payload_at = memoryview(np.zeros(0, np.int64))
+        self.unused = memoryview(zeros("q", len(Unused)))
+        self.payload_at = memoryview(zeros("q", 0))
         self.index = self.kind = self.at = self.end = self.wire_end = self.ip_at = self.ip_end = 0
         self.net = self.marks = self.part = self.vlans = self.extensions = 0
         self.src_hi = self.src_lo = self.dst_hi = self.dst_lo = 0
@@ -222,7 +221,7 @@ class Walk:
     def keep_payloads(self, capacity: cython.Py_ssize_t) -> None:
         """From now on note where payloads start, for batches of that many rows."""
         if len(self.payload_at) < capacity:
-            self.payload_at = memoryview(np.zeros(capacity, np.int64))
+            self.payload_at = memoryview(zeros("q", capacity))
 
     def release(self) -> None:
         """Let go of the buffer, which its owner may want to resize."""

@@ -6,8 +6,6 @@ used again, or its slot may be given away, is for the tracker to say.
 
 from __future__ import annotations
 
-import numpy as np
-
 try:
     import cython
 except ModuleNotFoundError:
@@ -19,6 +17,8 @@ if not cython.compiled:
     def warm_word(word):
         """Ask the processor for a word that will soon be wanted; compiled, a prefetch."""
 
+
+from tcptrace_py.columns import filled, longer, zeros
 
 # Words of a slot's key: eight, so that a key is one cache line
 WORDS = cython.declare(cython.Py_ssize_t, 8)
@@ -67,8 +67,8 @@ class FlowTable:
         self.filled = 0  # index places that are not FREE
         self.n_vacant = 0
         self.capacity = 0
-        self.keys = self.hashes = memoryview(np.zeros(0, np.uint64))
-        self.vacant = memoryview(np.zeros(0, np.int32))
+        self.keys = self.hashes = memoryview(zeros("Q", 0))
+        self.vacant = memoryview(zeros("i", 0))
         self.grow(1024)
         self.reindex(4096)
 
@@ -78,7 +78,7 @@ class FlowTable:
         h: cython.ulonglong
         slot: cython.Py_ssize_t
         if len(self.hashes) < batch.n:
-            self.hashes = memoryview(np.zeros(batch.capacity, np.uint64))
+            self.hashes = memoryview(zeros("Q", batch.capacity))
         for i in range(batch.n):
             self.hashes[i] = self.hash_of(batch, i)
         for i in range(batch.n):
@@ -217,24 +217,17 @@ class FlowTable:
     def grow(self, capacity):
         """Make room for `capacity` slots."""
         self.capacity = capacity
-        self.keys = longer(self.keys, WORDS * capacity, np.uint64)
-        self.vacant = longer(self.vacant, capacity, np.int32)
+        self.keys = longer("Q", self.keys, WORDS * capacity)
+        self.vacant = longer("i", self.vacant, capacity)
 
     def reindex(self, at_least):
         """Build the index anew, with the places of released slots free again."""
         size = 1 << (int(at_least) - 1).bit_length()
         gone = {self.vacant[i] for i in range(self.n_vacant)}
-        self.index = memoryview(np.full(size, -1, np.int32))
+        self.index = memoryview(filled("i", size, -1))
         self.mask = size - 1
         self.filled = 0
         slot: cython.Py_ssize_t
         for slot in range(self.high):
             if not gone or slot not in gone:
                 self.enter(slot)
-
-
-def longer(column, capacity, dtype):
-    """A copy of the column with room for `capacity` rows."""
-    grown = np.zeros(capacity, dtype)
-    grown[: len(column)] = np.asarray(column)
-    return memoryview(grown)

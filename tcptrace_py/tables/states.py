@@ -32,11 +32,14 @@ class Stay:
 def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> list[Stay]:
     """The states of one endpoint in order; a change is (kind, side, state, row, frame, time)."""
     found: list[Stay] = []
+    seen: dict[int, tuple[int, int]] = {}  # row -> its time and frame
     for kind, whose, state, row, frame, time in changes:
+        if kind != "refuted":
+            seen[row] = (time, frame)
         if whose != side:
             continue
         if kind == "refuted":
-            _refute(found, state, row)
+            _refute(found, state, row, seen.get(row))
         elif kind == "proved":
             _prove(found, state, row, (time, frame))
         elif not found or found[-1].state != state:
@@ -44,13 +47,14 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
     return [stay for stay, after in zip_longest(found, found[1:]) if after is None or after.row > stay.row]
 
 
-def _refute(found: list[Stay], state: int, since: int) -> None:
+def _refute(found: list[Stay], state: int, since: int, at: tuple[int, int] | None) -> None:
     """What had been assumed from row `since` on is wrong, it was `state`; what was proved stays."""
-    entered = None
     while found and found[-1].row >= since and found[-1].proved is None:
-        entered = found.pop().entered
-    if entered and (found[-1].state != state if found else state not in BEFORE):
-        found.append(Stay(state, since, entered))
+        found.pop()
+    if at and found and found[-1].state == state:
+        found[-1].row, found[-1].entered = min((found[-1].row, found[-1].entered), (since, at))
+    elif at and (found or state not in BEFORE):
+        found.append(Stay(state, since, at))
 
 
 def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None:

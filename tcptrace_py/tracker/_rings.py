@@ -7,8 +7,6 @@ that filled the last hole below it (RFC 9293 section 3.8.1; RFC 6298 section 3 f
 
 from __future__ import annotations
 
-import numpy as np
-
 try:
     import cython
 except ModuleNotFoundError:
@@ -16,6 +14,8 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.tracker._state import Endpoint
+
+from tcptrace_py.columns import longer, zeros
 
 SMALLEST = cython.declare(cython.int, 8)  # entries
 LARGEST_CLASS = cython.declare(cython.int, 10)  # 8 << 10 = 8,192 entries
@@ -27,7 +27,7 @@ class Rings:
     """A slab of int64 words, given out in blocks of 2 * (8 << class) words."""
 
     def __init__(self):
-        self.words = memoryview(np.empty(1 << 14, np.int64))
+        self.words = memoryview(zeros("q", 1 << 14))
         self.vacant = [[] for _ in range(LARGEST_CLASS + 1)]
         self.used = 0
 
@@ -78,9 +78,7 @@ class Rings:
         at: cython.Py_ssize_t = self.used
         self.used += 2 * SMALLEST << size_class
         if self.used > len(self.words):
-            grown = np.empty(2 * max(len(self.words), self.used), np.int64)
-            grown[:at] = np.asarray(self.words)[:at]
-            self.words = memoryview(grown)
+            self.words = longer("q", self.words, 2 * max(len(self.words), self.used))
         return at
 
     @cython.cfunc

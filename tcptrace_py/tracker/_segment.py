@@ -114,7 +114,7 @@ class Journal:
         given: cython.int
         while k < upto:
             given = end.pending_at(k)
-            if given == SENT_RST or given == GOT_RST or given == GOT_RST_PASSIVE:
+            if given == SENT_RST or given == GOT_RST or given == GOT_RST_PASSIVE:  # noqa: SIM109 - `in` would make a tuple
                 self.not_yet(end, k, True, seg, conn)
                 upto -= 1
             else:

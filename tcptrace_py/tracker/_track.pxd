@@ -15,7 +15,7 @@ cdef class Tracker:
     cdef public list by_slot, finished, worst
     cdef public FlowTable flows
     cdef public Journal log
-    cdef public long long linger, idle, max_open, clock, row, next_id, live, evicted
+    cdef public long long linger, idle, max_open, clock, row, packets, next_id, live, evicted
     cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
     cdef public unsigned long long[::1] anomalies
     cdef public unsigned char[::1] direction, client_state, server_state

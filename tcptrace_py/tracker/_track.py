@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import heapq
 
-import numpy as np
-
 try:
     import cython
 except ModuleNotFoundError:
@@ -34,6 +32,7 @@ if not cython.compiled:
     from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
     from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
 
+from tcptrace_py.columns import filled, zeros
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
 
 compiled = cython.compiled
@@ -148,22 +147,22 @@ class Tracker:
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.writing = writing
         self.clock = NEVER
-        self.row = self.next_id = self.live = self.evicted = 0
+        self.row = self.packets = self.next_id = self.live = self.evicted = 0
         self.spare = []  # connections that have left, to be used again: making new ones costs more than following them
         self.closed = []  # connections in the order in which they closed, from closed_head on
         self.closed_head = 0
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
-            setattr(self, name, memoryview(np.zeros(rows, np.int64)))
-        self.anomalies = memoryview(np.zeros(rows, np.uint64))
+            setattr(self, name, memoryview(zeros("q", rows)))
+        self.anomalies = memoryview(zeros("Q", rows))
         for name in ("direction", "client_state", "server_state"):
-            setattr(self, name, memoryview(np.zeros(rows, np.uint8)))
+            setattr(self, name, memoryview(zeros("B", rows)))
         for name in ("steps", "checked", "failed"):
-            setattr(self, name, memoryview(np.zeros(rows, np.uint16)))
-        self.found_segments = memoryview(np.zeros(64, np.int64))
-        self.found_connections = memoryview(np.zeros(128, np.int64))
-        self.handshakes = memoryview(np.zeros(16, np.int64))
-        self.teardowns = memoryview(np.zeros(16, np.int64))
-        self.recent = memoryview(np.full(4 * COPY_PLACES, NEVER, np.int64))
+            setattr(self, name, memoryview(zeros("H", rows)))
+        self.found_segments = memoryview(zeros("q", 64))
+        self.found_connections = memoryview(zeros("q", 128))
+        self.handshakes = memoryview(zeros("q", 16))
+        self.teardowns = memoryview(zeros("q", 16))
+        self.recent = memoryview(filled("q", 4 * COPY_PLACES, NEVER))
 
     def track(
         self,
@@ -282,6 +281,8 @@ class Tracker:
         seg.row = self.row
         self.row += 1
         seg.frame = b.frame[i]
+        if b.part[i] == 0:
+            self.packets += 1
         seg.marks = b.marks[i]
         seg.flags = b.flags[i]
         seg.timed = not seg.marks & NO_TIME
@@ -642,6 +643,8 @@ class Tracker:
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""
+        import numpy as np  # here: few inputs come this far
+
         slot: cython.Py_ssize_t
         conn: Connection
         keys = np.full(len(self.by_slot), LAST, np.int64)

@@ -8,6 +8,7 @@ import struct
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tcptrace_py.columns import filled
 from tcptrace_py.decode import Decoder, DpktDecoder
 from tests import naive_decode
 from tests import packets as p
@@ -116,7 +117,7 @@ def damaged(draw: st.DrawFn) -> tuple[bytes, int]:
 def agree(frame: bytes, link: int, original: int, mark: int = 0) -> None:
     wanted = naive_decode.decode(frame, link, original, mark)
     data = frames([frame], link, original=[original])
-    data.marks[:] = mark
+    data.marks[:] = filled("i", data.n, mark)
     fast, plain = decoded(data), decoded(data, DpktDecoder)
     assert (fast.rows, fast.unused, fast.quotes) == (plain.rows, plain.unused, plain.quotes)
     if wanted == naive_decode.RARE:

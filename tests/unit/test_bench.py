@@ -11,6 +11,7 @@ from bench import __main__ as harness
 from bench import programs
 from bench.generator import make
 from bench.measure import Cost, FailedError, interleaved, run
+from bench.stages import measure as stages_of
 from bench.workloads import USUAL, WORKLOADS, Workload, quick
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures/four_way.pcap"
@@ -119,3 +120,10 @@ def test_a_file_of_one_s_own(monkeypatch, tmp_path, capsys):
     assert (written[0], written[1], written[-1]) == ("a", "<!-- generated: figures -->", "z")
     assert "Medians of 1 rounds." in written[2]
     assert [line.split(" | ")[0] for line in written[8:10]] == ["| tcpflows analyze", "| tcpflows timeline to Parquet"]
+
+
+def test_stages_are_those_of_the_pipeline():
+    segments, stages = stages_of(str(FIXTURE))
+    assert segments == 11
+    assert stages.keys() == {"read", "decode", "assign", "track", "let go", "finish"}
+    assert min(stages["read"], stages["decode"], stages["track"]) > 0

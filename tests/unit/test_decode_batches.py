@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 
 import pytest
 
 from tcptrace_py.capture.frames import LINK_PRINTED
+from tcptrace_py.columns import filled
 from tcptrace_py.decode import Batch, Decoder, DpktDecoder
 from tcptrace_py.decode.nets import Nets
 from tcptrace_py.vocabulary import Unused
@@ -64,13 +66,13 @@ def test_rest_of_an_aggregate_waits_for_room() -> None:
 @pytest.mark.parametrize(("mark", "seen"), [(0, 0), (1, 1), (2, 2), (4, 0), (8, 32768), (11, 32771)])
 def test_marks_of_the_container(kind: type[Decoder], mark: int, seen: int) -> None:
     data = frames([ACK, p.ethernet(p.gre(ACK, protocol=0x6558))])
-    data.marks[:] = mark
+    data.marks[:] = filled("i", data.n, mark)
     assert [row["marks"] for row in decoded(data, kind).rows] == [seen | 256] * 2
 
 
 def test_interface_and_time_are_the_frame_s() -> None:
     data = frames([ACK, ACK], step_ns=7)
-    data.interface[:] = [3, 4]
+    data.interface[:] = array("i", [3, 4])
     rows = decoded(data).rows
     assert [(row["interface"], row["time_ns"]) for row in rows] == [(3, p.BASE_NS), (4, p.BASE_NS + 7)]
 

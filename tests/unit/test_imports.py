@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "tcptrace_py"
 ROOMS = ("capture", "decode", "flows", "tracker", "tables", "views")
-GROUND = {"vocabulary", "anomalies", "errors", "_cython_shim"}
+GROUND = {"vocabulary", "anomalies", "columns", "errors", "_cython_shim"}
 JOINERS = {"pipeline", "analysis"}
 """Modules that join the rooms: all of them but `views`, which stands on top."""
 
@@ -81,7 +81,7 @@ def test_what_joins_the_rooms_knows_views_only_late(module):
 @pytest.mark.parametrize("module", compiled())
 def test_a_compiled_module_imports_only_rules_and_numbers(module):
     assert {name.split(".")[0] for name, _ in imports(module)} - COMPILED_MAY_IMPORT == set()
-    assert {name for name, late in imports(module) if late} == set()
+    assert {name for name, late in imports(module) if late} <= {"numpy"}
 
 
 def test_compiled_modules_are_named_by_an_underscore_and_all_exist():

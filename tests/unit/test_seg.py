@@ -21,9 +21,19 @@ def judged(text, tmp_path):
 
 
 def test_a_line_is_read_whole():
-    one = seg.parse("# x.\n+1.25 < FP. 5:9(4) ack 7 win 12 <sack 1:5> [id 9, ttl 3] => CLOSE-WAIT / CLOSED | reset, keep_alive")
+    one = seg.parse(
+        "# x.\n+1.25 < FP. 5:9(4) ack 7 win 12 <sack 1:5> [id 9, ttl 3] => CLOSE-WAIT / CLOSED | reset, keep_alive"
+    )
     got = one.segments[0]
-    assert (got.after_ns, got.way, got.flags, got.seq, got.size, got.ack, got.win) == (1_250_000_000, "<", 25, 5, 4, 7, 12)
+    assert (got.after_ns, got.way, got.flags, got.seq, got.size, got.ack, got.win) == (
+        1_250_000_000,
+        "<",
+        25,
+        5,
+        4,
+        7,
+        12,
+    )
     assert (got.options, got.packet) == ("sack 1:5", {"id": "9", "ttl": "3"})
     assert got.expected == ("CLOSE_WAIT", "CLOSED", frozenset({"reset", "keep_alive"}))
 
@@ -35,7 +45,9 @@ def test_times_are_exact(text, nanoseconds):
     assert seg.nanoseconds(text) == nanoseconds
 
 
-@pytest.mark.parametrize("line", ["+0 > S 0:5(0) => CLOSED / CLOSED", "+0 = S 0:0(0) => CLOSED / CLOSED", "+0 > S 0:0(0)"])
+@pytest.mark.parametrize(
+    "line", ["+0 > S 0:5(0) => CLOSED / CLOSED", "+0 = S 0:0(0) => CLOSED / CLOSED", "+0 > S 0:0(0)"]
+)
 def test_a_line_that_is_none_is_refused(line):
     with pytest.raises(ValueError, match="line 1"):
         seg.parse(line)

@@ -1,0 +1,26 @@
+"""Columns of numbers without numpy, whose import alone takes as long as the summary of a small capture.
+
+The ground floor.  `array.array` gives the memory; kernels take views of it, and numpy can, without a copy.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+
+def zeros(code: str, rows: int) -> array[Any]:
+    """A column of zeros; `code` is that of the array module: q, Q, i, I, H, B, b."""
+    return array(code, bytes(rows * array(code).itemsize))
+
+
+def filled(code: str, rows: int, value: int) -> array[Any]:
+    """A column of one value."""
+    return array(code, [value]) * rows
+
+
+def longer(code: str, column: Any, rows: int) -> memoryview:
+    """A view of a new column with room for `rows`, which begins with what `column` holds."""
+    grown = memoryview(zeros(code, rows))
+    grown[: len(column)] = memoryview(column)
+    return grown
