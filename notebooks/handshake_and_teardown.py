@@ -43,7 +43,7 @@ opening[["direction", "flags", "seq", "ack", "steps", "steps_ok"]]
 
 # %%
 j, k = opening["seq"].iloc[0], opening["seq"].iloc[1]
-handshake_holds = opening["ack"].iloc[1] == j + 1 and opening["ack"].iloc[2] == k + 1
+handshake_holds = opening["ack"].to_list()[1:] == [j + 1, k + 1]
 handshake_holds
 
 # %% [markdown]
@@ -69,9 +69,7 @@ closing[["direction", "flags", "rel_seq", "rel_ack", "steps", "client_state", "s
 # the server's CLOSED has no proof.
 
 # %%
-states = trace.states[["endpoint", "state", "entered_frame", "proved_frame", "left_frame"]].astype(
-    {"proved_frame": "Int64", "left_frame": "Int64"}
-)
+states = trace.states[["endpoint", "state", "entered_frame", "proved_frame", "left_frame"]]
 states
 
 # %% [markdown]

@@ -34,7 +34,6 @@ AHEAD = cython.declare(cython.Py_ssize_t, 12)
 FREE = cython.declare(cython.int, -1)  # in the index: never used
 LEFT = cython.declare(cython.int, -2)  # in the index: released, so a search goes on past it
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
-M31 = cython.declare(cython.ulonglong, 0x7FFFFFFF)
 MIX_1 = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
 MIX_2 = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
 GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)

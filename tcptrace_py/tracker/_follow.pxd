@@ -9,7 +9,7 @@ cdef int open_with_syn(Segment seg, Connection conn, Endpoint me, Endpoint peer,
 cdef int open_with_syn_ack(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
 cdef int open_with_ack(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
 cdef int close_with_fin(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
-cdef int close_with_ack(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journal log) except? -1
+cdef int close_with_ack(Segment seg, Endpoint me, Endpoint peer, Journal log) except? -1
 cdef int pass_fin(Segment seg, Endpoint me, Endpoint peer, Journal log) except? -1
 cdef bint second_fin(Endpoint me, Endpoint peer) except? -1
 cdef int pass_ack_of_fin(Segment seg, Endpoint me, Endpoint peer, Journal log) except? -1

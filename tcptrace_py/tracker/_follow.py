@@ -29,6 +29,8 @@ LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
 SYN_SENT = cython.declare(cython.uchar, int(State.SYN_SENT))
 SYN_RCVD = cython.declare(cython.uchar, int(State.SYN_RCVD))
 ESTABLISHED = cython.declare(cython.uchar, int(State.ESTABLISHED))
+CLOSE_WAIT = cython.declare(cython.uchar, int(State.CLOSE_WAIT))
+CLOSING = cython.declare(cython.uchar, int(State.CLOSING))
 TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
 
 SENT_SYN = cython.declare(cython.int, int(Input.SENT_SYN))
@@ -60,7 +62,6 @@ HS_TFO_IGNORED = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_tfo_ignored"]
 HS_TFO_COOKIE_REQ = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_tfo_cookie_req"].code)
 HS_DATA_ON_SYN = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_data_on_syn"].code)
 HS_CAPTURE_REORDER = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_capture_reorder"].code)
-RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
 TD_FIN_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_retx"].code)
 TD_LAST_ACK_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["td_last_ack_retx"].code)
@@ -81,7 +82,7 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         open_with_ack(seg, conn, me, peer, log)
     assume(seg, conn, me, peer, log)
     if peer.fin_end >= 0 and seg.a >= peer.fin_end:
-        close_with_ack(seg, conn, me, peer, log)
+        close_with_ack(seg, me, peer, log)
     if seg.flags & FIN:
         close_with_fin(seg, conn, me, peer, log)
     pass_fin(seg, me, peer, log)
@@ -266,7 +267,10 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
         me.fin_end = seg.e
         me.fin_ack = seg.a
         me.fin_time = seg.time
-        log.sent(me, SENT_FIN, seg, conn)
+        if me.proved == CLOSE_WAIT and seg.a < peer.fin_end:  # captured late: sent before the peer's FIN had come
+            log.now_is(me, CLOSING, seg, conn)
+        else:
+            log.sent(me, SENT_FIN, seg, conn)
     elif seg.e != me.fin_end:
         seg.find(TD_FIN_SEQ_CHANGED, seg.e - me.fin_end)
     else:
@@ -277,7 +281,6 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
             log.not_yet(peer, at, False, seg, conn)
     if second_fin(me, peer):
         seg.step(TEARDOWN_3, seg.a == peer.fin_end)
-        conn.fin_2_time = seg.time if conn.fin_2_time < 0 else conn.fin_2_time
     else:
         # u is one more than the last octet: nothing to compare with where octets before it were not captured
         seg.step(TEARDOWN_1, -1 if me.front < seg.s else seg.e >= me.top)
@@ -285,7 +288,7 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
+def close_with_ack(seg: Segment, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """The segment acknowledges the peer's FIN."""
     last: cython.bint = second_fin(peer, me)
     again: cython.bint = peer.fin_acked and peer.fin_again and seg.span == 0
@@ -293,8 +296,6 @@ def close_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
         peer.fin_acked = True
         peer.fin_acked_time = seg.time
         peer.fin_acked_by_fin = (seg.flags & FIN) != 0
-        if last:
-            conn.last_ack_time = seg.time
     elif not again:
         pass_ack_of_fin(seg, me, peer, log)
         return 0

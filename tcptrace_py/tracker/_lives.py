@@ -17,7 +17,6 @@ if not cython.compiled:
 from tcptrace_py.vocabulary import BY_NAME, Handshake, State, Teardown
 
 SYN = cython.declare(cython.uint, 2)
-RST = cython.declare(cython.uint, 4)
 ACK = cython.declare(cython.uint, 16)
 FAR = cython.declare(cython.longlong, 1 << 32)
 HALF_CLOSE_LONG = cython.declare(cython.longlong, 30_000_000_000)

@@ -34,7 +34,6 @@ GOT_RST = cython.declare(cython.int, int(Input.GOT_RST))
 GOT_RST_PASSIVE = cython.declare(cython.int, int(Input.GOT_RST_PASSIVE))
 GOT_SYN = cython.declare(cython.int, int(Input.GOT_SYN))
 RESET = cython.declare(cython.int, int(Step.reset))
-TEARDOWN_4 = cython.declare(cython.uint, 1 << int(Step.teardown_4))
 
 RST_IGNORED = cython.declare(cython.ulonglong, 1 << BY_NAME["rst_ignored"].code)
 RST_FORGED = cython.declare(cython.ulonglong, 1 << BY_NAME["rst_forged"].code)
@@ -134,7 +133,6 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
     if conn.reset_by == 2:
         conn.reset_by = me.side
         conn.reset_after_close = closed
-        conn.reset_time = seg.time
     if me.waiting(SENT_RST) < 0:
         me.push(SENT_RST, seg.row)
     if peer.waiting(GOT_RST) < 0 and peer.waiting(GOT_RST_PASSIVE) < 0:

@@ -17,7 +17,6 @@ cdef class Segment:
 cdef class Journal:
     cdef public list states, labels, events
     cdef public bint keep_events, keep_changes
-    cdef public object counts
 
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1

@@ -94,8 +94,6 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
             seg.bits |= WINDOW_FULL
     me.unique_octets += fresh
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0 and (peer.fin_acked or not seg.flags & FIN):
-        if peer.after_fin_octets == 0:
-            peer.after_fin_time = seg.time
         peer.after_fin_octets += fresh
     if me.front > before and seg.timed:
         rings.put(me, me.front, seg.time)

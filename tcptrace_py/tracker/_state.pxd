@@ -46,7 +46,7 @@ cdef class Endpoint:
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
     # rare events
-    cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets, after_fin_time
+    cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets
     cdef public long long initial_window, resent_octets, missing_octets
     cdef public unsigned int retransmissions, out_of_order, lost_segments, copies, duplicate_acks
     cdef public unsigned int syns, fins, rsts, zero_windows
@@ -69,19 +69,18 @@ cdef class Connection:
     cdef public unsigned char client_side, roles_from, split, rst_side, reset_by
     cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed, shown
     cdef public bint rst_accepted, reset_after_close
-    cdef public unsigned int steps_seen, steps_checked, steps_failed
-    cdef public long long conn_id, end, last_row, rows, closed_time, queued_time
+    cdef public unsigned int steps_checked, steps_failed
+    cdef public long long conn_id, end, last_row, closed_time, queued_time
     cdef public unsigned long long found, found_conn, rst_bits
     cdef public Py_ssize_t slot
     cdef public long long first_frame, start
     # handshake and teardown
-    cdef public long long syn_time, syn_ack_time, hs_ack_time, fin_2_time, last_ack_time, reset_time
+    cdef public long long syn_time, syn_ack_time, hs_ack_time
     cdef public long long bad_ack, retry_of, reuse_gap
     cdef public unsigned int syns, syn_acks
     # the last RST whose fate is open
     cdef public long long rst_row, rst_frame, rst_time, rst_top
     cdef public int rst_signs
-    cdef public unsigned int rst_tsval
     cdef public list changes  # state changes, where the states table is asked for
     cdef public object pair  # addresses, ports and network, where its row is asked for
 

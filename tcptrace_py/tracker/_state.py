@@ -93,7 +93,7 @@ class Endpoint:
         self.window_min = self.window_max = self.rtt_min = self.rtt_max = self.idle_max = -1
         self.rtt_sum = self.rtt_squares = self.srtt = self.rttvar = 0.0
         self.initial_window = self.first_data = self.last_data = self.last_time = -1
-        self.fin_time = self.fin_acked_time = self.after_fin_time = -1
+        self.fin_time = self.fin_acked_time = -1
         self.last_payload_row = self.last_payload_ack = self.last_payload_frame = self.last_payload_time = -1
         self.fin_acked = self.fin_acked_by_fin = self.initial_over = False
         self.sent_syn_ack = self.syn_again = self.fin_again = False
@@ -248,18 +248,18 @@ class Connection:
         self.client.begin(0, UNKNOWN)
         self.server.begin(1, UNKNOWN)
         self.older = None
-        self.first_frame = self.start = self.end = self.last_row = self.rows = 0
+        self.first_frame = self.start = self.end = self.last_row = 0
         self.found = self.found_conn = self.rst_bits = 0
         self.syn_time = self.syn_ack_time = self.hs_ack_time = self.closed_time = -1
-        self.fin_2_time = self.last_ack_time = self.reset_time = self.queued_time = -1
+        self.queued_time = -1
         self.syns = self.syn_acks = 0
-        self.steps_checked = self.steps_failed = self.steps_seen = 0
+        self.steps_checked = self.steps_failed = 0
         self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = (
             self.ended
         ) = self.timed = self.shown = False
         self.bad_ack = self.retry_of = self.reuse_gap = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2
-        self.rst_signs = self.rst_tsval = 0
+        self.rst_signs = 0
         self.rst_accepted = self.reset_after_close = False
         self.changes = self.pair = None

@@ -41,7 +41,6 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 RST = cython.declare(cython.uint, 4)
 ACK = cython.declare(cython.uint, 16)
-KNOWN_FLAGS = cython.declare(cython.uint, 0x1FF)
 RESERVED = cython.declare(cython.uint, 0xE00)
 SAR_FU = cython.declare(cython.uint, 0x37)  # the flags whose combinations mean something: U A R S F
 
@@ -266,12 +265,11 @@ class Tracker:
             self.notice(conn)
         if self.writing:
             self.write(i, conn, me)
-        conn.steps_seen |= seg.steps
-        conn.steps_checked |= seg.checked
-        conn.steps_failed |= seg.failed
+        if seg.steps:
+            conn.steps_checked |= seg.checked
+            conn.steps_failed |= seg.failed
         conn.end = max(conn.end, seg.time)
         conn.last_row = seg.row
-        conn.rows += 1
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

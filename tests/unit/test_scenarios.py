@@ -17,7 +17,6 @@ SCENARIOS = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOL
 NEAR_WRAP = 2**32 - 3
 
 WRONG = {
-    "close/simultaneous_fin_late": "a FIN whose ack does not cover the peer's FIN leads to CLOSING, however late it is",
     "reset/forged_refusal": "once a RST is found forged, what it was taken for is put right in every row since the SYN",
 }
 """Where the tracker is known to differ from what the scenario says."""
