@@ -86,6 +86,7 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
     conn.rst_signs = signs_of_forgery(seg, me)
     if conn.rst_signs >= 2:
         seg.bits |= RST_FORGED
+    conn.rst_stood |= conn.rst_bits  # of the RST before, which nothing refuted
     conn.rst_bits = seg.bits
     log.settle(me, seg, conn)
     log.settle(peer, seg, conn)
@@ -178,7 +179,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
         if seg.span > 0 and seg.s >= conn.rst_top and conn.rst_accepted:
             revoke(seg, conn, me, SENT_RST, log)
             conn.rst_signs += 1
-            if conn.rst_signs >= 2:
+            if conn.rst_signs == 2:
                 log.amend_rst(RST_FORGED, 0, conn, seg)
         return 0
     if (not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK) or conn.rst_row == conn.last_row:
@@ -194,6 +195,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             conn.refused = False
             conn.reset_by = 2
         conn.rst_row = -1
+        conn.rst_bits = 0
 
 
 @cython.cfunc

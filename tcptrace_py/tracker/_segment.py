@@ -177,7 +177,7 @@ class Journal:
     def amend_rst(self, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment) -> cython.int:
         """Later evidence, the segment in hand, changes the anomalies of the connection's last RST."""
         self.labels.append((conn.rst_row, add, drop, conn.conn_id, conn.rst_frame, conn.rst_time, seg.frame))
-        conn.found = (conn.found & ~drop) | add
+        conn.found = (conn.found & ~(drop & ~conn.rst_stood)) | add
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

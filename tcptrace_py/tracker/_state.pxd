@@ -71,7 +71,7 @@ cdef class Connection:
     cdef public bint rst_accepted, reset_after_close
     cdef public unsigned int steps_checked, steps_failed
     cdef public long long conn_id, end, last_row, closed_time, queued_time
-    cdef public unsigned long long found, found_conn, rst_bits
+    cdef public unsigned long long found, found_conn, rst_bits, rst_stood
     cdef public Py_ssize_t slot
     cdef public long long first_frame, start
     # handshake and teardown

@@ -249,7 +249,7 @@ class Connection:
         self.server.begin(1, UNKNOWN)
         self.older = None
         self.first_frame = self.start = self.end = self.last_row = 0
-        self.found = self.found_conn = self.rst_bits = 0
+        self.found = self.found_conn = self.rst_bits = self.rst_stood = 0
         self.syn_time = self.syn_ack_time = self.hs_ack_time = self.closed_time = -1
         self.queued_time = -1
         self.syns = self.syn_acks = 0
