@@ -82,6 +82,9 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         fresh = me.cover(seg.s + syn, seg.s + syn + seg.payload)
         new += fresh + me.cover(seg.s + syn + seg.payload, seg.e)
     if seg.s < me.top:
+        late: cython.longlong = catch_up(seg, me)
+        new += late
+        fresh += min(late, seg.payload - fresh)
         send_again(seg, me, new, fresh)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
@@ -119,6 +122,22 @@ def send_again(seg: Segment, me: Endpoint, new: cython.longlong, fresh: cython.l
         seg.bits |= FAST_RETRANSMISSION
     elif seg.s <= me.una and seg.time - me.last_data >= timeout(me):
         seg.bits |= TIMEOUT_RETRANSMISSION
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def catch_up(seg: Segment, me: Endpoint) -> cython.longlong:
+    """Octets of the segment that had been acknowledged before they were captured, and so were counted as missing."""
+    lo: cython.longlong = max(seg.s, me.late_lo)
+    hi: cython.longlong = min(seg.e, me.late_hi)
+    if hi <= lo:
+        return 0
+    me.missing_octets -= hi - lo
+    if lo == me.late_lo:
+        me.late_lo = hi
+    else:
+        me.late_hi = lo
+    return hi - lo
 
 
 @cython.cfunc
@@ -207,6 +226,8 @@ def acknowledge(seg: Segment, me: Endpoint, peer: Endpoint, rings: Rings) -> cyt
             seg.find(ACK_OF_UNSEEN, unseen)
         peer.top = seg.a
     if seg.a > peer.front:
+        peer.late_lo = peer.front
+        peer.late_hi = seg.a if peer.ranges is None else min(seg.a, peer.ranges[0])
         peer.missing_octets += peer.skip_to(seg.a)
     if seg.a > peer.una:
         sample(seg, peer, rings.sent_at(peer, seg.a))

@@ -46,6 +46,7 @@ cdef class Endpoint:
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
     # rare events
+    cdef public long long late_lo, late_hi  # acknowledged before it was captured, if it ever was
     cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets
     cdef public long long initial_window, resent_octets, missing_octets
     cdef public unsigned int retransmissions, out_of_order, lost_segments, copies, duplicate_acks

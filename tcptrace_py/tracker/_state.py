@@ -86,6 +86,7 @@ class Endpoint:
         self.ring_class = self.ring_head = self.ring_n = 0
         self.karn_end = self.gap_time = self.probe_end = -1
         self.dup_acks = self.probe_kind = 0
+        self.late_lo = self.late_hi = 0
         self.segments = self.wire_bytes = self.octets = self.unique_octets = self.resent_octets = 0
         self.missing_octets = self.data_segments = self.retransmissions = self.out_of_order = 0
         self.lost_segments = self.copies = self.duplicate_acks = self.syns = self.fins = self.rsts = 0

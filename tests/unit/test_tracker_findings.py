@@ -122,3 +122,13 @@ def test_2msl_is_an_option(tmp_path):
     path = write_pcap(tmp_path / "x.pcap", data, 101, times=[n * MS for n in range(6)] + [2000 * MS])
     assert findings(tt.analyze(path)) == [[], ["hs_no_answer", "reused_port", "tw_reuse_ok"]]
     assert findings(tt.analyze(path, msl2_ns=1000 * MS)) == [[], ["hs_no_answer"]]
+
+
+def test_each_finding_of_a_segment_has_its_own_evidence(tmp_path):
+    """100 octets are missing before it, and it reaches 50 beyond the window."""
+    data = handshake()
+    data[1] = down(tcp(SYN | ACK, seq=7000, ack=1001, window=250), ip_id=1)
+    data.append(up(tcp(PSH | ACK, seq=1101, ack=7001, payload=b"x" * 200), ip_id=4))
+    events = analysed(tmp_path, data).events
+    evidence = {row["code"]: row["evidence"] for row in events.to_dict("records")}
+    assert evidence == {"previous_segment_lost": 100, "seq_beyond_window": 50}

@@ -1,0 +1,67 @@
+"""Segments that no endpoint would send in that order: never an exception, and nothing depends on batches or numbers."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tcptrace_py as tt
+from tests import packets
+from tests.packets import ACK, FIN, PSH, RST, SYN
+
+TABLES = ("connections", "timeline", "states", "events")
+RAW = {"seq", "ack", "capture", "evidence", "sentence"}  # the evidence of some findings is a raw number
+FLAGS = (SYN, SYN | ACK, ACK, PSH | ACK, FIN | ACK, RST, RST | ACK, FIN, 0, SYN | FIN, SYN | RST)
+ENDS = ((packets.CLIENT, 40_000), (packets.SERVER, 80))
+
+numbers = st.one_of(st.sampled_from((0, 1, 2, 3, 101)), st.integers(0, 400))
+segments = st.lists(
+    st.tuples(
+        st.sampled_from((0, 10**5, 10**6, 5 * 10**7, 15 * 10**8, 7 * 10**10)),  # ns since the one before
+        st.integers(0, 1),
+        st.sampled_from(FLAGS),
+        numbers,
+        numbers,
+        st.sampled_from((0, 0, 1, 2, 100)),  # octets
+        st.sampled_from((0, 500, 65_535)),  # window
+        st.integers(0, 40),  # IP ID
+    ),
+    min_size=4,
+    max_size=30,
+)
+few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def said(what, without: set[str], isns: tuple[int, int] = (1000, 7000), batch_size: int = 8192) -> dict[str, object]:
+    """All tables of these segments, but for some columns."""
+    data, times, now = [], [], packets.BASE_NS
+    for after, side, flags, seq, ack, size, window, ip_id in what:
+        now += after
+        times.append(now)
+        (source, sport), (target, dport) = ENDS[side], ENDS[1 - side]
+        acked = ack + isns[1 - side] if flags & ACK else 0
+        tcp = packets.tcp(
+            flags, seq=seq + isns[side], ack=acked, payload=bytes(size), sport=sport, dport=dport, window=window
+        )
+        data.append(packets.ipv4(tcp, source, target, ip_id=ip_id))
+    with tempfile.TemporaryDirectory() as folder:
+        path = packets.write_pcap(Path(folder) / "junk.pcap", data, 101, times=times)
+        trace = tt.analyze(path, tables=TABLES, batch_size=batch_size)
+    made = {name: trace.arrow(name) for name in TABLES}
+    assert made["timeline"].num_rows == len(what)
+    return {name: t.drop_columns(sorted(without & set(t.column_names))).to_pydict() for name, t in made.items()}
+
+
+@few
+@given(segments, st.sampled_from((1, 2, 5)))
+def test_batch_size_changes_nothing(what, size):
+    assert said(what, {"capture"}, batch_size=size) == said(what, {"capture"})
+
+
+@few
+@given(segments, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_isn_changes_only_raw_numbers(what, client_isn, server_isn):
+    assert said(what, RAW, (client_isn, server_isn)) == said(what, RAW)
