@@ -194,7 +194,7 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
         if (seg.payload == 0 and seg.s == me.una - 1 and seg.s < me.top) or (seg.payload == 1 and seg.s == me.top):
             seg.bits |= ZERO_WINDOW_PROBE
             me.probe_kind = WINDOW_PROBE
-            me.probe_end = me.top + 1
+            me.probe_end = me.top + seg.payload
             return True
         if seg.payload == 1 and seg.s == me.una and seg.s < me.top:
             seg.bits |= ZERO_WINDOW_PROBE | RETRANSMISSION

@@ -44,6 +44,18 @@ def test_the_python_session_runs(monkeypatch):
     assert doctest.DocTestRunner().run(parsed) == doctest.TestResults(failed=0, attempted=4)
 
 
+def test_the_longer_example_runs(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"```python\n(import.*?)```", README, re.DOTALL)
+    capture = repr(str(documents.ROOT / documents.FIXTURES / "four_way.pcap"))
+    names_replaced = example.replace('"capture.pcap.zst"', capture).replace('"huge.pcap"', capture)
+    exec(compile(names_replaced.replace("trace[7]", "trace[0]"), "README.md", "exec"))
+    told = capsys.readouterr().out
+    assert "handshake_1 ✓" in told
+    assert told.endswith("\n0 four_way\n")
+    assert len(list(tmp_path.glob("results/*.parquet"))) == 5
+
+
 def test_two_commands_set_everything_up():
     assert re.findall(r"<!-- command: (\w+) -->", README) == ["run", "tests"]
     assert documents.command("tests").endswith(" -m pytest")
