@@ -19,9 +19,7 @@ DEVIATIONS = {
         "one connection: the bare SYN of a split handshake answers the client's SYN; tshark opens a second stream"
     ),
     "zeek__doc__advanced__devel__plugins__connkey-vxlan-fivetuple-plugin-src__Traces__"
-    "vxlan-overlapping-http-get.pcap": (
-        "the same addresses and ports in three VXLAN networks are three connections"
-    ),
+    "vxlan-overlapping-http-get.pcap": ("the same addresses and ports in three VXLAN networks are three connections"),
     "zeek__vlan-collisions.pcap": "the same addresses and ports on three VLANs are three connections",
     "zeek__vlan-pcp-dei.pcapng": "the same addresses and ports on three VLANs are three connections",
     "zeek__tunnels__tunnel-direct-bypass.pcap": "the same addresses and ports inside and outside a tunnel",
