@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -56,3 +58,23 @@ def segments():
     )
     table = table[~table.embedded & table.stream.notna()]
     return {file: dict(zip(g.frame.tolist(), g.stream.tolist(), strict=True)) for file, g in table.groupby("file")}
+
+
+SUITE = CORPUS / "tcptrace-suite"
+TSHARK = shutil.which("tshark")
+SUITE_CAPTURES = sorted(p.name for p in SUITE.glob("*.*") if p.suffix in {".dmp", ".dump", ".pcap"})
+
+
+@pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
+@pytest.mark.parametrize("name", SUITE_CAPTURES)
+def test_connections_of_the_suite_are_tsharks_streams(name):
+    fields = ["-e", "frame.number", "-e", "tcp.stream", "-e", "icmp.type"]
+    run = subprocess.run(
+        [TSHARK, "-n", "-r", SUITE / name, "-T", "fields", *fields], capture_output=True, text=True, check=False
+    )
+    lines = [line.split("\t") for line in run.stdout.splitlines()]
+    theirs = {int(frame): int(stream) for frame, stream, icmp in lines if stream and not icmp}
+    rows = tt.analyze(SUITE / name).timeline
+    mine = dict(zip(rows.frame.tolist(), rows.conn_id.tolist(), strict=True))
+    assert theirs or not mine
+    assert not differences(mine, theirs)
