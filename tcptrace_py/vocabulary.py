@@ -13,6 +13,7 @@ from tcptrace_py.anomalies import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, SEVERIT
 __all__ = [
     "ANOMALIES",
     "BY_NAME",
+    "EVIDENCE_MEANING",
     "HANDSHAKE_MEANING",
     "ROLES_MEANING",
     "SEGMENT_ANOMALIES",
@@ -23,6 +24,7 @@ __all__ = [
     "UNUSED_MEANING",
     "Anomaly",
     "Direction",
+    "Evidence",
     "Handshake",
     "Input",
     "RolesFrom",
@@ -120,6 +122,39 @@ UNUSED_MEANING = {
     Unused.empty_frame: "a record without bytes",
     Unused.not_decoded: "encrypted, compressed, or a later piece of a message (ESP, 802.11 with protection, ...)",
     Unused.unparsed_line: "a line of printed text that is not a TCP packet",
+}
+
+
+class Evidence(IntEnum):
+    """What decided that a segment was sent again, was late, or was not needed; the strongest that there was."""
+
+    none = 0
+    octets = 1
+    ip_id = 2
+    tsval = 3
+    duplicate_acks = 4
+    sack = 5
+    dsack = 6
+    tsecr = 7
+    acknowledged = 8
+    too_early = 9
+    age = 10
+    late_original = 11
+
+
+EVIDENCE_MEANING = {
+    Evidence.none: ("nothing that decides", ""),
+    Evidence.octets: ("the same octets were captured before", "RFC 9293 section 3.8.1"),
+    Evidence.ip_id: ("the IP ID, which this sender counts up, tells the order of sending", "RFC 6864"),
+    Evidence.tsval: ("the timestamp tells the order of sending", "RFC 7323 section 5"),
+    Evidence.duplicate_acks: ("three duplicate ACKs came first", "RFC 5681 section 3.2"),
+    Evidence.sack: ("SACK blocks name what the receiver holds", "RFC 6675 section 4"),
+    Evidence.dsack: ("a later DSACK says that the octets came twice", "RFC 2883"),
+    Evidence.tsecr: ("the ACK echoes a timestamp older than the resend's (Eifel)", "RFC 3522"),
+    Evidence.acknowledged: ("an ACK of these octets had been captured", "RFC 9293 section 3.4"),
+    Evidence.too_early: ("the ACK came sooner after it than any answer can", "RFC 3522"),
+    Evidence.age: ("time alone: the age of the hole, or the pause before, against RTT and timeout", "RFC 6298"),
+    Evidence.late_original: ("the original came later", "capture"),
 }
 
 

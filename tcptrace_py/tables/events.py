@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import addresses
-from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Severity
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Evidence, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BY_CODE = {anomaly.code: anomaly for anomaly in ANOMALIES}
 ICMP_ERROR = BY_NAME["icmp_error"]
+BASES = [None if evidence is Evidence.none else evidence.name for evidence in Evidence]
 
 
 def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> Event:
@@ -29,6 +30,7 @@ def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> 
         "code": anomaly.name,
         "severity": Severity(anomaly.severity).name,
         "evidence": evidence,
+        "basis": where.get("basis"),
         "sentence": sentence.format(evidence="?" if said is None else said),
     }
 
@@ -38,16 +40,20 @@ def segment_events(
 ) -> Iterator[Event]:
     """Findings of segments, as noted and as amended later.
 
-    `noted` has (conn_id, row, frame, time, code, evidence); `labels` (row, bits to add, bits to drop, conn_id, frame,
-    time, evidence).
+    `noted` has (conn_id, row, frame, time, code, evidence, basis); `labels` (row, bits to add, bits to drop, conn_id,
+    frame, time, evidence, basis).
     """
     dropped = {(row, code) for row, _, drop, *_ in labels for code in _codes(drop)}
-    for conn_id, row, frame, time, code, evidence in noted:
+    for conn_id, row, frame, time, code, evidence, basis in noted:
         if (row, code) not in dropped:
-            yield event(BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence))
-    for _, add, _, conn_id, frame, time, evidence in labels:
+            yield event(
+                BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence), basis=BASES[basis]
+            )
+    for _, add, _, conn_id, frame, time, evidence, basis in labels:
         for code in _codes(add):
-            yield event(BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence))
+            yield event(
+                BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence), basis=BASES[basis]
+            )
 
 
 def connection_events(conn: Any, capture: str) -> Iterator[Event]:
@@ -81,6 +87,8 @@ def _number(conn: Any, anomaly: Anomaly) -> int | None:
     """The number in the sentence of a finding about a whole connection."""
     if anomaly.name == "cap_loss":
         return int(conn.client.missing_octets + conn.server.missing_octets)
+    if anomaly.name == "win_stall":
+        return int(max(conn.client.zero_window_ns, conn.server.zero_window_ns)) // 1_000_000
     if anomaly.name == "td_half_close_long":
         first = conn.client if conn.client.fin_acked_time >= 0 else conn.server
         other = conn.server if first is conn.client else conn.client

@@ -13,6 +13,7 @@ from tcptrace_py.vocabulary import (
     ANOMALIES,
     UNUSED_MEANING,
     Direction,
+    Evidence,
     Handshake,
     RolesFrom,
     Severity,
@@ -38,6 +39,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "roles": tuple(RolesFrom),
     "severity": tuple(severity.name for severity in Severity),
     "anomaly": tuple(anomaly.name for anomaly in ANOMALIES),
+    "evidence": tuple(evidence.name for evidence in Evidence),
     "endpoint": ("client", "server"),
     "closer": ("client", "server", "both"),
     "status": ("ok", "partial", "unreadable", "unsupported"),
@@ -193,6 +195,7 @@ def _each_way(direction: str) -> tuple[Column, ...]:
         ),
         _c("data_segments", "uint32?", "", "Segments with payload", tcptrace="actual data pkts"),
         _c("retransmissions", "uint32?", "", "Segments marked retransmission", tcptrace="rexmt data pkts"),
+        _c("loss_events", "uint32?", "", "Times that the SIDE began to resend, however many segments that took"),
         _c("out_of_order", "uint32?", "", "Segments marked out_of_order", tcptrace="outoforder pkts"),
         _c("lost_segments", "uint32?", "", "Segments marked previous_segment_lost"),
         _c("duplicate_packets", "uint32", "", "Segments marked duplicate_packet", tcptrace="hardware dups"),
@@ -214,6 +217,7 @@ def _each_way(direction: str) -> tuple[Column, ...]:
         _c("window_min", "int64?", "octets", "Least window that the SIDE offered, scaled", tcptrace="min win adv"),
         _c("window_max", "int64?", "octets", "Greatest window that the SIDE offered, scaled", tcptrace="max win adv"),
         _c("zero_windows", "uint32?", "", "Segments marked zero_window", tcptrace="zero win adv"),
+        _c("zero_window_ns", "int64?", "ns", "How long the window of the SIDE was closed in all"),
         _c(
             "mss",
             "uint16?",
@@ -332,6 +336,7 @@ EVENTS = (
     _c("code", "label:anomaly", "", "Kind of finding"),
     _c("severity", "label:severity", "", "How much attention it asks for"),
     _c("evidence", "int64?", "", "The frame or number that shows it"),
+    _c("basis", "label:evidence?", "", "What decided a finding of the sequence: a kind of evidence; null for others"),
     _c("sentence", "text", "", "The finding in words"),
 )
 

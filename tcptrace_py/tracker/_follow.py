@@ -16,12 +16,14 @@ if not cython.compiled:
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint
 
-from tcptrace_py.vocabulary import BY_NAME, Input, State, Step
+from tcptrace_py.decode import _batch
+from tcptrace_py.vocabulary import BY_NAME, Evidence, Input, State, Step
 
 FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 ACK = cython.declare(cython.uint, 16)
-FAST_OPEN = cython.declare(cython.uint, 8)  # option bit of a batch
+FAST_OPEN = cython.declare(cython.uint, _batch.FAST_OPEN)
+NOTHING = cython.declare(cython.int, int(Evidence.none))
 
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
@@ -176,6 +178,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
             conn.simultaneous = True
             conn.split = 2 if me.seen else conn.split
             seg.bits |= HS_SPLIT if me.seen else HS_SIMULTANEOUS_OPEN
+            conn.crossed_row, conn.crossed_frame, conn.crossed_time = seg.row, seg.frame, seg.time
         if conn.synack_first:
             seg.bits |= HS_CAPTURE_REORDER
         if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED:
@@ -243,6 +246,18 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
         peer.syn_again = False
     if conn.simultaneous and conn.split == 0 and me.syns > 0 and not me.sent_syn_ack and peer.sent_syn_ack:
         conn.split = 1  # it never sent a SYN-ACK of its own: the split handshake, not a simultaneous open
+        if conn.crossed_row >= 0:
+            log.amend(
+                conn.crossed_row,
+                conn.crossed_frame,
+                conn.crossed_time,
+                HS_SPLIT,
+                HS_SIMULTANEOUS_OPEN,
+                NOTHING,
+                conn,
+                seg,
+            )
+            conn.found &= ~HS_SIMULTANEOUS_OPEN
     if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed and peer.waiting(GOT_SYN_ACK) < 0:
         me.ack_of_syn_passed = True
         log.got(peer, GOT_ACK_OF_SYN, seg)

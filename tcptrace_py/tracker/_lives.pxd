@@ -11,3 +11,4 @@ cpdef int teardown_shape(Connection conn) except? -1
 cpdef int closed_first(Connection conn) except? -1
 cdef int conclude(Connection conn, Journal log) except? -1
 cdef int find(Connection conn, int code) except? -1
+cdef long long closed_window(Endpoint end, Connection conn) except? -1

@@ -19,6 +19,7 @@ from tcptrace_py.vocabulary import BY_NAME, Handshake, State, Teardown
 SYN = cython.declare(cython.uint, 2)
 ACK = cython.declare(cython.uint, 16)
 FAR = cython.declare(cython.longlong, 1 << 32)
+STALLED = cython.declare(cython.longlong, 1_000_000_000)  # in all
 HALF_CLOSE_LONG = cython.declare(cython.longlong, 30_000_000_000)
 WELL_KNOWN = cython.declare(cython.uint, 1024)
 TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
@@ -34,6 +35,7 @@ BACKSCATTER = cython.declare(cython.int, BY_NAME["hs_backscatter"].code)
 NO_LAST_ACK = cython.declare(cython.int, BY_NAME["td_no_last_ack"].code)
 HALF_CLOSE = cython.declare(cython.int, BY_NAME["td_half_close_long"].code)
 CAP_LOSS = cython.declare(cython.int, BY_NAME["cap_loss"].code)
+WIN_STALL = cython.declare(cython.int, BY_NAME["win_stall"].code)
 ONE_SIDED = cython.declare(cython.int, BY_NAME["cap_one_sided"].code)
 MIDSTREAM = cython.declare(cython.int, BY_NAME["cap_midstream"].code)
 
@@ -217,6 +219,16 @@ def find(conn: Connection, code: cython.int) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
+def closed_window(end: Endpoint, conn: Connection) -> cython.longlong:
+    """How long the end's window was closed in all."""
+    if end.zero_since >= 0:
+        end.zero_window_ns += max(conn.end - end.zero_since, 0)
+        end.zero_since = -1
+    return end.zero_window_ns
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
 def conclude(conn: Connection, log: Journal) -> cython.int:
     """Findings about the whole connection, known at its end."""
     client: Endpoint = conn.client
@@ -244,6 +256,8 @@ def conclude(conn: Connection, log: Journal) -> cython.int:
     if conn.reset_by == 2 and client.fin_end >= 0 and server.fin_end >= 0:
         if not (client.fin_acked and server.fin_acked):
             find(conn, NO_LAST_ACK)
+    if closed_window(client, conn) >= STALLED or closed_window(server, conn) >= STALLED:
+        find(conn, WIN_STALL)
     first: cython.int = closed_first(conn)
     if first == 0 or first == 1:
         closer: Endpoint = client if first == 0 else server

@@ -9,3 +9,4 @@ cdef int survive(Segment seg, Connection conn, Endpoint me, Endpoint peer, Journ
 cdef bint sent_after(Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
 cdef int revoke(Segment seg, Connection conn, Endpoint end, int given, Journal log) except? -1
 cdef int keep(Segment seg, Connection conn, Endpoint me) except? -1
+cdef int amend_rst(unsigned long long add, unsigned long long drop, Connection conn, Segment seg, Journal log) except? -1

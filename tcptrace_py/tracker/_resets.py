@@ -16,7 +16,7 @@ if not cython.compiled:
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint
 
-from tcptrace_py.vocabulary import BY_NAME, Input, State, Step
+from tcptrace_py.vocabulary import BY_NAME, Evidence, Input, State, Step
 
 FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
@@ -48,6 +48,8 @@ HS_REFUSED = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_refused"].code)
 TD_DATA_AFTER_CLOSE = cython.declare(cython.ulonglong, 1 << BY_NAME["td_data_after_close"].code)
 TW_ASSASSINATION = cython.declare(cython.ulonglong, 1 << BY_NAME["tw_assassination"].code)
 
+NOTHING = cython.declare(cython.int, int(Evidence.none))
+ACKED = cython.declare(cython.int, int(Evidence.acknowledged))
 ACCEPTED = cython.declare(cython.int, 0)
 REFUSED = cython.declare(cython.int, 1)
 UNACCEPTABLE = cython.declare(cython.int, 2)
@@ -80,6 +82,8 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
             seg.find(RST_UNACCEPTABLE, seg.ack)
         elif what == OUT_OF_WINDOW:
             seg.find(RST_OUT_OF_WINDOW, seg.s - me.front)
+            if seg.s < me.una and peer.state != CLOSED and peer.state != LISTEN:
+                seg.because(RST_IGNORED, ACKED)  # its target is past that number: it drops the RST
         else:
             seg.find(RST_INEXACT, seg.s - me.front)
         keep(seg, conn, me)
@@ -112,7 +116,7 @@ def verdict(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cyt
         return OUT_OF_WINDOW
     if peer.edge < 0:  # the window is not known: at most possible
         return ACCEPTED
-    if me.ranges is not None and seg.s <= me.top:
+    if me.ranges is not None and seg.s == me.top:
         return ACCEPTED  # at the edge of what the peer holds out of order: Linux takes its highest SACK edge
     return INEXACT
 
@@ -126,7 +130,16 @@ def accept(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
     elif peer.fin_end < 0 and not conn.refused:
         seg.bits |= RST_ABORT
     if me.fin_end >= 0 and peer.last_payload_row >= 0 and seg.s == peer.last_payload_ack and not closed:
-        log.amend_payload(peer, TD_DATA_AFTER_CLOSE, conn, seg)
+        log.amend(
+            peer.last_payload_row,
+            peer.last_payload_frame,
+            peer.last_payload_time,
+            TD_DATA_AFTER_CLOSE,
+            0,
+            NOTHING,
+            conn,
+            seg,
+        )
         me.after_fin_octets = 0
         peer.last_payload_row = -1
     if closed and peer.state == TIME_WAIT:
@@ -180,15 +193,15 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             revoke(seg, conn, me, SENT_RST, log)
             conn.rst_signs += 1
             if conn.rst_signs == 2:
-                log.amend_rst(RST_FORGED, 0, conn, seg)
+                amend_rst(RST_FORGED, 0, conn, seg, log)
         return 0
     if (not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK) or conn.rst_row == conn.last_row:
         if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
             seg.bits &= ~DUPLICATE_ACK
             seg.find(CHALLENGE_ACK, conn.rst_frame)
             return 0
-    if sent_after(seg, conn, me, peer):
-        log.amend_rst(RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg)
+    if not conn.rst_bits & RST_IGNORED and sent_after(seg, conn, me, peer):
+        amend_rst(RST_IGNORED, conn.rst_bits & (RST_ABORT | RST_AFTER_FIN | HS_REFUSED), conn, seg, log)
         if conn.rst_accepted:
             revoke(seg, conn, me, GOT_RST, log)
             revoke(seg, conn, me, GOT_RST_PASSIVE, log)
@@ -196,6 +209,16 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             conn.reset_by = 2
         conn.rst_row = -1
         conn.rst_bits = 0
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def amend_rst(
+    add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment, log: Journal
+) -> cython.int:
+    """The connection's last RST was something else, as the segment in hand shows."""
+    log.amend(conn.rst_row, conn.rst_frame, conn.rst_time, add, drop, NOTHING, conn, seg)
+    conn.found &= ~(drop & ~conn.rst_stood)
 
 
 @cython.cfunc

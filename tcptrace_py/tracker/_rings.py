@@ -1,8 +1,8 @@
 """Send times of unacknowledged segments, for RTT samples: small rings cut from one slab.
 
-An entry is written when a transmission moves the unbroken front of its direction: (front after it, time).  The sample
-for an ACK of A is the first transmission after which the front had reached A: the segment that ends at A, or the one
-that filled the last hole below it (RFC 9293 section 3.8.1; RFC 6298 section 3 for what the caller leaves out).
+An entry is written for each transmission with new octets: (where it ends, time), in the order of capture.  The sample
+for an ACK of A is the transmission that ends at A, or goes on beyond it (RFC 9293 section 3.8.1; RFC 6298 section 3
+for what the caller leaves out).  Which one let the receiver move on where something was lost, `_evidence` knows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if not cython.compiled:
 from tcptrace_py.columns import longer, zeros
 
 SMALLEST = cython.declare(cython.int, 8)  # entries
+LATE_BY = cython.declare(cython.int, 64)  # entries that a transmission may be captured late by
 LARGEST_CLASS = cython.declare(cython.int, 10)  # 8 << 10 = 8,192 entries
 
 
@@ -33,7 +34,7 @@ class Rings:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def put(self, sender: Endpoint, front: cython.longlong, time: cython.longlong) -> cython.int:
+    def put(self, sender: Endpoint, end: cython.longlong, time: cython.longlong) -> cython.int:
         if sender.ring_at < 0:
             sender.ring_class = sender.ring_head = sender.ring_n = 0
             sender.ring_at = self.take(0)
@@ -46,28 +47,49 @@ class Rings:
                 sender.ring_head = (sender.ring_head + 1) & (size - 1)
                 sender.ring_n -= 1
         at: cython.Py_ssize_t = sender.ring_at + 2 * ((sender.ring_head + sender.ring_n) & (size - 1))
-        self.words[at] = front
+        self.words[at] = end
         self.words[at + 1] = time
         sender.ring_n += 1
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def sent_at(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
-        """When the transmission that allowed the ACK passed, or -1; what lies below `ack` is forgotten."""
+        """When the transmission passed that ends at `ack`, or -1; what lies below `ack` is forgotten."""
         mask: cython.int = (SMALLEST << sender.ring_class) - 1
         at: cython.Py_ssize_t
-        time: cython.longlong = -1
         while sender.ring_n > 0:
             at = sender.ring_at + 2 * sender.ring_head
-            if self.words[at] >= ack:
-                time = self.words[at + 1]
-                if self.words[at] > ack:
-                    break
+            if self.words[at] > ack:
+                return self.beyond(sender, ack)
             sender.ring_head = (sender.ring_head + 1) & mask
             sender.ring_n -= 1
-            if time >= 0:
-                break
-        return time
+            if self.words[at] == ack:
+                return self.words[at + 1]
+        return -1
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def beyond(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
+        """The same where the oldest entry ends above `ack`: that one, unless one captured late ends at `ack`."""
+        k: cython.int
+        at: cython.Py_ssize_t
+        for k in range(min(sender.ring_n, LATE_BY)):
+            at = sender.ring_at + 2 * ((sender.ring_head + k) & ((SMALLEST << sender.ring_class) - 1))
+            if self.words[at] == ack:
+                return self.words[at + 1]
+        return self.words[sender.ring_at + 2 * sender.ring_head + 1]
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def first_end(self, sender: Endpoint, above: cython.longlong, unless: cython.longlong) -> cython.longlong:
+        """Where the first transmission that reached beyond `above` ended; `unless` there is none."""
+        k: cython.int
+        at: cython.Py_ssize_t
+        for k in range(sender.ring_n):
+            at = sender.ring_at + 2 * ((sender.ring_head + k) & ((SMALLEST << sender.ring_class) - 1))
+            if self.words[at] > above:
+                return self.words[at]
+        return unless
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

@@ -3,16 +3,20 @@ from tcptrace_py.tracker._state cimport Connection, Endpoint
 cdef class Segment:
     cdef public long long row, frame, time, s, e, a, payload, span, window, rtt, in_flight
     cdef public bint timed, has_ts, has_seq
-    cdef public unsigned int flags, seq, ack, tsval, marks, options, wire_bytes
+    cdef public unsigned int flags, seq, ack, tsval, tsecr, marks, options, wire_bytes
     cdef public unsigned short ip_id
     cdef public unsigned char ttl, sack_n, tfo_cookie
     cdef public int raw_window, wscale, mss
     cdef public unsigned long long bits
-    cdef public dict told  # anomaly bit -> the number that shows it
+    cdef public dict told, basis  # anomaly bit -> the number that shows it; the kind of evidence
+    cdef unsigned int edges[8]  # of its SACK blocks, raw
+    cdef public int order_by
+    cdef public bint raw_rtt
     cdef public unsigned int steps, checked, failed
 
     cdef int step(self, int which, int holds) except? -1
     cdef int find(self, unsigned long long bit, long long evidence) except? -1
+    cdef int because(self, unsigned long long bit, int basis) except? -1
 
 cdef class Journal:
     cdef public list states, labels, events
@@ -25,5 +29,7 @@ cdef class Journal:
     cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
     cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1
     cdef int settle(self, Endpoint end, Segment seg, Connection conn) except? -1
-    cdef int amend_rst(self, unsigned long long add, unsigned long long drop, Connection conn, Segment seg) except? -1
-    cdef int amend_payload(self, Endpoint sender, unsigned long long add, Connection conn, Segment seg) except? -1
+    cdef int amend(
+        self, long long row, long long frame, long long time, unsigned long long add, unsigned long long drop, int basis,
+        Connection conn, Segment seg,
+    ) except? -1

@@ -39,6 +39,9 @@ class Segment:
     def __init__(self):
         self.row = self.frame = self.time = 0
         self.told = {}
+        self.basis = {}
+        if not cython.compiled:  # a C array otherwise
+            self.edges = [0] * 8
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -57,6 +60,13 @@ class Segment:
         self.bits |= bit
         self.told[bit] = evidence
 
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def because(self, bit: cython.ulonglong, basis: cython.int) -> cython.int:
+        """It has an anomaly, and this kind of `Evidence` decided it."""
+        self.bits |= bit
+        self.basis[bit] = basis
+
 
 @cython.final
 @cython.cclass
@@ -67,9 +77,9 @@ class Journal:
     ----------
     states : list of [conn_id, side, first row, row after the last, state]
         In those rows of that connection the endpoint's estimated state was wrong; this is the right one.
-    labels : list of (row, bits to add, bits to drop, conn_id, frame, time, evidence)
-        The same for anomalies; frame and time of that row where the connection still knows them.
-    events : list of (conn_id, row, frame, time, code, evidence)
+    labels : list of (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis)
+        The same for anomalies: frame and time of that row; the frame that is the evidence, and its kind.
+    events : list of (conn_id, row, frame, time, code, evidence, basis)
         Findings, when they are kept.
     """
 
@@ -174,15 +184,17 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def amend_rst(self, add: cython.ulonglong, drop: cython.ulonglong, conn: Connection, seg: Segment) -> cython.int:
-        """Later evidence, the segment in hand, changes the anomalies of the connection's last RST."""
-        self.labels.append((conn.rst_row, add, drop, conn.conn_id, conn.rst_frame, conn.rst_time, seg.frame))
-        conn.found = (conn.found & ~(drop & ~conn.rst_stood)) | add
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def amend_payload(self, sender: Endpoint, add: cython.ulonglong, conn: Connection, seg: Segment) -> cython.int:
-        """The same for the last segment with payload of one end."""
-        where = (sender.last_payload_frame, sender.last_payload_time, seg.frame)
-        self.labels.append((sender.last_payload_row, add, 0, conn.conn_id, *where))
+    def amend(
+        self,
+        row: cython.longlong,
+        frame: cython.longlong,
+        time: cython.longlong,
+        add: cython.ulonglong,
+        drop: cython.ulonglong,
+        basis: cython.int,
+        conn: Connection,
+        seg: Segment,
+    ) -> cython.int:
+        """Later evidence, the segment in hand, changes the anomalies of an earlier row of the connection."""
+        self.labels.append((row, add, drop, conn.conn_id, frame, time, seg.frame, basis))
         conn.found |= add

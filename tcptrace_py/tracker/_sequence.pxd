@@ -1,16 +1,12 @@
+from tcptrace_py.tracker._evidence cimport gap, heard, send_again, sent_order, trigger
 from tcptrace_py.tracker._rings cimport Rings
-from tcptrace_py.tracker._segment cimport Segment
-from tcptrace_py.tracker._state cimport Connection, Endpoint, seq_delta
+from tcptrace_py.tracker._segment cimport Journal, Segment
+from tcptrace_py.tracker._state cimport Connection, Endpoint
 
-cdef int send(Segment seg, Connection conn, Endpoint me, Endpoint peer, Rings rings) except? -1
-cdef int send_again(Segment seg, Endpoint me, long long new, long long fresh) except? -1
+cdef int send(Segment seg, Connection conn, Endpoint me, Endpoint peer, Rings rings, Journal log) except? -1
 cdef long long catch_up(Segment seg, Endpoint me) except? -1
-cdef int fill_hole(Segment seg, Endpoint me) except? -1
 cdef bint probe(Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
-cdef int acknowledge(Segment seg, Endpoint me, Endpoint peer, Rings rings) except? -1
-cdef int sample(Segment seg, Endpoint peer, long long sent) except? -1
+cdef int acknowledge(Segment seg, Connection conn, Endpoint me, Endpoint peer, Rings rings, Journal log) except? -1
+cdef int sample(Segment seg, Endpoint peer, long long sent, bint counts) except? -1
 cdef int repeat_ack(Segment seg, Endpoint me, Endpoint peer) except? -1
 cdef int offer(Segment seg, Endpoint me, Endpoint peer) except? -1
-cdef int remember(Segment seg, Endpoint me) except? -1
-cdef int sent_order(Segment seg, Endpoint me) except? -1
-cdef long long timeout(Endpoint me) except? -1

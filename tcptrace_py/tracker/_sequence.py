@@ -1,8 +1,6 @@
-"""Octets, acknowledgments and windows: what a segment sends again or for the first time, and what it answers.
+"""Octets, acknowledgments and windows: what a segment sends for the first time, and what it answers.
 
-Knows sequence space and the evidence for the order in which things were sent.  Does not know states.
-Evidence comes before timing: octets already captured make a retransmission; a hole is filled by a late original or a
-resend as IP ID, timestamps and duplicate ACKs tell, and where they are silent the label says that it is ambiguous.
+Knows sequence space.  Does not know states, nor what octets that come again mean: see `_evidence`.
 """
 
 from __future__ import annotations
@@ -13,31 +11,24 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
+    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, trigger
     from tcptrace_py.tracker._rings import Rings
-    from tcptrace_py.tracker._segment import Segment
-    from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
+    from tcptrace_py.tracker._segment import Journal, Segment
+    from tcptrace_py.tracker._state import Connection, Endpoint
 
 from tcptrace_py.vocabulary import BY_NAME
 
 FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 RST = cython.declare(cython.uint, 4)
-ACK = cython.declare(cython.uint, 16)
 
-MS = cython.declare(cython.longlong, 1_000_000)
 SECOND = cython.declare(cython.longlong, 1_000_000_000)
 SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
 KEEP_ALIVE_PROBE = cython.declare(cython.int, 1)
 WINDOW_PROBE = cython.declare(cython.int, 2)
 
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
-FAST_RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["fast_retransmission"].code)
-TIMEOUT_RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["timeout_retransmission"].code)
-SPURIOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["spurious_retransmission"].code)
-ORIGINAL_NOT_CAPTURED = cython.declare(cython.ulonglong, 1 << BY_NAME["original_not_captured"].code)
-OUT_OF_ORDER = cython.declare(cython.ulonglong, 1 << BY_NAME["out_of_order"].code)
-AMBIGUOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["ambiguous"].code)
-PREVIOUS_SEGMENT_LOST = cython.declare(cython.ulonglong, 1 << BY_NAME["previous_segment_lost"].code)
+ACK_OLD = cython.declare(cython.ulonglong, 1 << BY_NAME["ack_old"].code)
 ACK_OF_UNSEEN = cython.declare(cython.ulonglong, 1 << BY_NAME["ack_of_unseen_segment"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
 KEEP_ALIVE = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive"].code)
@@ -57,20 +48,17 @@ FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_chan
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
+def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings, log: Journal) -> cython.int:
     """Place what the segment carries among the octets of its direction."""
     me.probe_kind = 0
     if not seg.flags & (SYN | FIN | RST) and seg.payload <= 1 and probe(seg, conn, me, peer):
         return 0
-    before: cython.longlong = me.front
     fresh: cython.longlong  # payload octets not seen before
     new: cython.longlong  # the same with SYN and FIN
     if seg.s > me.top and seg.has_seq:
         if seg.s > me.top + SANE:
             return 0
-        seg.find(PREVIOUS_SEGMENT_LOST, seg.s - me.top)
-        me.lost_segments += 1
-        me.gap_time = seg.time
+        gap(seg, me)
     if seg.span == 0:
         me.top = max(me.top, seg.s)
         return 0
@@ -85,7 +73,7 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         late: cython.longlong = catch_up(seg, me)
         new += late
         fresh += min(late, seg.payload - fresh)
-        send_again(seg, me, new, fresh)
+        send_again(seg, conn, me, peer, new, fresh, log)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
             seg.find(FIN_SEQ_CHANGED, seg.e - me.fin_end)
@@ -98,30 +86,8 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
     me.unique_octets += fresh
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0 and (peer.fin_acked or not seg.flags & FIN):
         peer.after_fin_octets += fresh
-    if me.front > before and seg.timed:
-        rings.put(me, me.front, seg.time)
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def send_again(seg: Segment, me: Endpoint, new: cython.longlong, fresh: cython.longlong) -> cython.int:
-    """It begins below the highest number seen: octets again, or a hole filled."""
-    again: cython.longlong = seg.span - new
-    if again <= 0:
-        if not seg.flags & SYN:  # a SYN below what was captured before it: its SYN-ACK was captured first
-            fill_hole(seg, me)
-        return 0
-    if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
-        return 0  # the SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
-    seg.find(RETRANSMISSION, seg.s)
-    me.resent_octets += seg.payload - fresh
-    me.karn_end = max(me.karn_end, seg.e)
-    if seg.e <= me.una:
-        seg.find(SPURIOUS, me.una)
-    elif me.dup_acks >= 3 and seg.s <= me.una:
-        seg.bits |= FAST_RETRANSMISSION
-    elif seg.s <= me.una and seg.time - me.last_data >= timeout(me):
-        seg.bits |= TIMEOUT_RETRANSMISSION
+    if new > 0 and seg.timed:
+        rings.put(me, seg.e, seg.time)
 
 
 @cython.cfunc
@@ -138,52 +104,6 @@ def catch_up(seg: Segment, me: Endpoint) -> cython.longlong:
     else:
         me.late_hi = lo
     return hi - lo
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def fill_hole(seg: Segment, me: Endpoint) -> cython.int:
-    """New octets below the highest seen: sent earlier than those above and late, or sent later and a resend."""
-    order: cython.int = sent_order(seg, me)
-    age: cython.longlong = seg.time - me.gap_time
-    if order == 0:
-        if me.dup_acks >= 3 or (me.rtt_n > 0 and age >= timeout(me)):
-            order = 1
-        elif me.dup_acks == 0 and me.rtt_n > 0 and age < me.rtt_min:
-            order = -1
-    if order < 0:
-        seg.bits |= OUT_OF_ORDER
-        me.out_of_order += 1
-    elif order > 0:
-        seg.bits |= RETRANSMISSION | ORIGINAL_NOT_CAPTURED
-        me.karn_end = max(me.karn_end, seg.e)
-        if me.dup_acks >= 3:
-            seg.bits |= FAST_RETRANSMISSION
-    else:
-        seg.bits |= AMBIGUOUS
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def sent_order(seg: Segment, me: Endpoint) -> cython.int:
-    """Was it sent before (-1) or after (1) the newest captured segment of its sender?  0: no evidence."""
-    ahead: cython.int
-    if seg.ip_id != 0 and me.id_steps >= 3 and 10 * me.id_good >= 9 * me.id_steps:
-        ahead = (seg.ip_id - me.last_id) & 0xFFFF
-        if ahead != 0:
-            return 1 if ahead < 0x8000 else -1
-    if seg.has_ts and me.has_tsval and seg.tsval != me.last_tsval:
-        return 1 if seq_delta(seg.tsval, me.last_tsval) > 0 else -1
-    return 0
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def timeout(me: Endpoint) -> cython.longlong:
-    """The retransmission timeout as its sender might have it (RFC 6298), with Linux's floor of 200 ms."""
-    if me.rtt_n == 0:
-        return SECOND
-    return max(200 * MS, cython.cast(cython.longlong, me.srtt + 4 * me.rttvar))
 
 
 @cython.cfunc
@@ -214,8 +134,9 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def acknowledge(seg: Segment, me: Endpoint, peer: Endpoint, rings: Rings) -> cython.int:
+def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Rings, log: Journal) -> cython.int:
     """What the segment's ack says of the octets that the peer sent."""
+    una: cython.longlong = peer.una
     unseen: cython.longlong = seg.a - peer.top
     if unseen > 0:
         if unseen > SANE:
@@ -230,7 +151,11 @@ def acknowledge(seg: Segment, me: Endpoint, peer: Endpoint, rings: Rings) -> cyt
         peer.late_hi = seg.a if peer.ranges is None else min(seg.a, peer.ranges[0])
         peer.missing_octets += peer.skip_to(seg.a)
     if seg.a > peer.una:
-        sample(seg, peer, rings.sent_at(peer, seg.a))
+        if peer.recovery is None and peer.dup_acks == 0:
+            sample(seg, peer, rings.sent_at(peer, seg.a), True)
+        else:
+            sent: cython.longlong = trigger(seg, peer, rings)
+            sample(seg, peer, sent, not seg.raw_rtt)
         if not peer.initial_over and peer.octets > 0 and seg.a > 1:
             peer.initial_over = True
             peer.initial_window = peer.octets
@@ -238,19 +163,29 @@ def acknowledge(seg: Segment, me: Endpoint, peer: Endpoint, rings: Rings) -> cyt
         peer.dup_acks = 0
     elif seg.a == peer.una and seg.span == 0 and not seg.flags & (SYN | FIN | RST):
         repeat_ack(seg, me, peer)
+    elif seg.a < peer.una and 0 <= me.window_max < peer.una - seg.a:
+        seg.find(ACK_OLD, peer.una - seg.a)
+    if seg.sack_n or peer.recovery is not None:
+        heard(seg, conn, peer, una, log)
 
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def sample(seg: Segment, peer: Endpoint, sent: cython.longlong) -> cython.int:
-    """An RTT sample of the peer's segments (RFC 6298); none for what was sent twice (Karn's algorithm)."""
-    if sent < 0 or not seg.timed or seg.a <= peer.karn_end:
+def sample(seg: Segment, peer: Endpoint, sent: cython.longlong, counts: cython.bint) -> cython.int:
+    """An RTT sample of the peer's segments (RFC 6298).
+
+    Where it cannot be told which of several transmissions was answered, the row has it, but it does not count
+    (Karn's algorithm).
+    """
+    if sent < 0 or not seg.timed:
         return 0
     rtt: cython.longlong = seg.time - sent
     if rtt < 0:
         return 0
     value: cython.double = rtt
     seg.rtt = rtt
+    if not counts:
+        return 0
     if peer.rtt_n == 0:
         peer.srtt = value
         peer.rttvar = value / 2
@@ -297,6 +232,11 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     if seg.raw_window == 0 and not seg.flags & (SYN | FIN | RST):
         seg.bits |= ZERO_WINDOW
         me.zero_windows += 1
+        if me.zero_since < 0:
+            me.zero_since = seg.time
+    elif me.zero_since >= 0 and seg.raw_window > 0:
+        me.zero_window_ns += max(seg.time - me.zero_since, 0)
+        me.zero_since = -1
     me.raw_window = seg.raw_window
     if seg.window < 0:
         return 0
@@ -310,23 +250,3 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     if not seg.flags & SYN:
         me.window_min = seg.window if me.window_min < 0 else min(me.window_min, seg.window)
         me.window_max = max(me.window_max, seg.window)
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def remember(seg: Segment, me: Endpoint) -> cython.int:
-    """Keep what tells the order of sending: IP ID (where this sender's steps are small), TSval."""
-    ahead: cython.int
-    if seg.ip_id != 0:
-        if me.last_id != 0:
-            ahead = (seg.ip_id - me.last_id) & 0xFFFF
-            if me.id_steps < 64:
-                me.id_steps += 1
-                me.id_good += 0 < ahead <= 64
-            if 0 < ahead < 0x8000:
-                me.last_id = seg.ip_id
-        else:
-            me.last_id = seg.ip_id
-    if seg.has_ts and (not me.has_tsval or seq_delta(seg.tsval, me.last_tsval) > 0):
-        me.has_tsval = True
-        me.last_tsval = seg.tsval

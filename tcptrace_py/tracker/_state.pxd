@@ -1,3 +1,5 @@
+from tcptrace_py.tracker._recovery cimport Recovery, merge
+
 cdef extern from *:
     """
     static CYTHON_INLINE void tcptrace_warm(PyObject *object, long octets) {
@@ -24,14 +26,15 @@ cdef long long seq_delta(unsigned int a, unsigned int b) noexcept nogil
 
 cdef class Endpoint:
     # touched by every segment, so they stand together
-    cdef public unsigned char side, proved, state, ttl
-    cdef public bint seen, based, has_isn, has_tsval, initial_over, any_good_sum
+    cdef public unsigned char side, proved, state, ttl, other_ttl, other_ttl_n
+    cdef public bint seen, based, has_isn, has_tsval, initial_over, any_good_sum, timestamps
     cdef public int pending, raw_window, wscale, mss, probe_kind, dup_acks, id_steps, id_good
-    cdef public unsigned int base, last_tsval
+    cdef public unsigned int base, last_tsval, ts_recent
     cdef public unsigned short last_id, syn_id
     cdef public long long top, front, floor, una, fin_end, last_ack, window, edge
-    cdef public long long karn_end, probe_end, last_time, last_data
+    cdef public long long probe_end, last_time, last_data, zero_since
     cdef public list ranges
+    cdef public Recovery recovery
     cdef public int ring_at, ring_class, ring_head, ring_n
     cdef public unsigned int segments, data_segments
     cdef public long long wire_bytes, octets, unique_octets, max_in_flight, max_segment, idle_max
@@ -41,7 +44,7 @@ cdef class Endpoint:
     # state
     cdef public bint fin_passed, ack_of_fin_passed, ack_of_syn_passed
     cdef public bint sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
-    cdef public bint sack_permitted, timestamps
+    cdef public bint sack_permitted
     cdef public unsigned long long queue
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
@@ -50,7 +53,8 @@ cdef class Endpoint:
     cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets
     cdef public long long initial_window, resent_octets, missing_octets
     cdef public unsigned int retransmissions, out_of_order, lost_segments, copies, duplicate_acks
-    cdef public unsigned int syns, fins, rsts, zero_windows
+    cdef public unsigned int syns, fins, rsts, zero_windows, recoveries
+    cdef public long long zero_window_ns
 
     cdef int begin(self, unsigned char side, unsigned char state) except? -1
     cdef long long rel(self, unsigned int number) except? -1
@@ -78,6 +82,7 @@ cdef class Connection:
     # handshake and teardown
     cdef public long long syn_time, syn_ack_time, hs_ack_time
     cdef public long long bad_ack, retry_of, reuse_gap
+    cdef public long long crossed_row, crossed_frame, crossed_time  # the SYN that crossed the peer's
     cdef public unsigned int syns, syn_acks
     # the last RST whose fate is open
     cdef public long long rst_row, rst_frame, rst_time, rst_top

@@ -12,6 +12,9 @@ try:
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
+if not cython.compiled:
+    from tcptrace_py.tracker._recovery import merge
+
 from tcptrace_py.tracker.states import TABLE as _TABLE
 from tcptrace_py.vocabulary import Input, State
 
@@ -80,15 +83,19 @@ class Endpoint:
         self.raw_window = self.wscale = self.mss = -1
         self.sack_permitted = self.timestamps = False
         self.last_id = self.syn_id = self.id_steps = self.id_good = 0
-        self.last_tsval = self.ttl = 0
+        self.last_tsval = self.ts_recent = self.ttl = 0
+        self.other_ttl = self.other_ttl_n = 0
         self.has_tsval = self.any_good_sum = False
         self.ring_at = -1
         self.ring_class = self.ring_head = self.ring_n = 0
-        self.karn_end = self.gap_time = self.probe_end = -1
+        self.gap_time = self.probe_end = -1
+        self.recovery = None
         self.dup_acks = self.probe_kind = 0
         self.late_lo = self.late_hi = 0
         self.segments = self.wire_bytes = self.octets = self.unique_octets = self.resent_octets = 0
         self.missing_octets = self.data_segments = self.retransmissions = self.out_of_order = 0
+        self.recoveries = self.zero_window_ns = 0
+        self.zero_since = -1
         self.lost_segments = self.copies = self.duplicate_acks = self.syns = self.fins = self.rsts = 0
         self.zero_windows = self.rtt_n = self.max_in_flight = self.max_segment = self.after_fin_octets = 0
         self.window_min = self.window_max = self.rtt_min = self.rtt_max = self.idle_max = -1
@@ -149,19 +156,9 @@ class Endpoint:
         lo = max(lo, self.front)
         if hi <= lo:
             return new
-        new += hi - lo
-        at: cython.Py_ssize_t = 0
-        while at < len(ranges) and ranges[at + 1] < lo:
-            at += 2
-        end: cython.Py_ssize_t = at
-        while end < len(ranges) and ranges[end] <= hi:
-            new -= max(min(hi, ranges[end + 1]) - max(lo, ranges[end]), 0)
-            lo = min(lo, ranges[end])
-            hi = max(hi, ranges[end + 1])
-            end += 2
-        ranges[at:end] = [lo, hi]
-        if lo <= self.front:
-            self.front = hi
+        new += merge(ranges, lo, hi)
+        if ranges[0] <= self.front:
+            self.front = ranges[1]
             del ranges[:2]
         elif len(ranges) > 2 * MAX_RANGES:  # the farthest two become one: the hole between them is given up
             del ranges[-3:-1]
@@ -258,6 +255,7 @@ class Connection:
         self.simultaneous = self.tfo_used = self.refused = self.evicted = self.synack_first = self.steady = (
             self.ended
         ) = self.timed = self.shown = False
+        self.crossed_row = self.crossed_frame = self.crossed_time = -1
         self.bad_ack = self.retry_of = self.reuse_gap = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2

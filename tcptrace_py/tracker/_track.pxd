@@ -7,7 +7,8 @@ from tcptrace_py.tracker._lives cimport (
 from tcptrace_py.tracker._resets cimport judge, survive
 from tcptrace_py.tracker._rings cimport Rings
 from tcptrace_py.tracker._segment cimport Journal, Segment
-from tcptrace_py.tracker._sequence cimport acknowledge, offer, remember, send
+from tcptrace_py.tracker._evidence cimport copied, remember
+from tcptrace_py.tracker._sequence cimport acknowledge, offer, send
 from tcptrace_py.tracker._state cimport Connection, Endpoint, warm, warm_item, warm_place
 
 cdef class Tracker:
@@ -34,12 +35,13 @@ cdef class Tracker:
     cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef int place(self, Connection conn, Endpoint me, Endpoint peer) except? -1
-    cdef bint is_copy(self, Connection conn, Endpoint me) except? -1
+    cdef bint is_copy(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int apply(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
-    cdef int options(self, Endpoint me) except? -1
+    cdef int other_ttl(self, Endpoint me) except? -1
+    cdef int options(self, Endpoint me, Endpoint peer) except? -1
     cdef int notice(self, Connection conn) except? -1
-    cdef int count(self, Endpoint me) except? -1
+    cdef int count(self, Connection conn, Endpoint me) except? -1
     cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me) except? -1
     cdef int end(self, Connection conn) except? -1
     cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1

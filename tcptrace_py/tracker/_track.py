@@ -16,6 +16,7 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
+    from tcptrace_py.tracker._evidence import copied, remember
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._lives import (
         client_by_ports,
@@ -29,10 +30,11 @@ if not cython.compiled:
     from tcptrace_py.tracker._resets import judge, survive
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
-    from tcptrace_py.tracker._sequence import acknowledge, offer, remember, send
+    from tcptrace_py.tracker._sequence import acknowledge, offer, send
     from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
 
 from tcptrace_py.columns import filled, zeros
+from tcptrace_py.decode import _batch
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
 
 compiled = cython.compiled
@@ -44,17 +46,22 @@ ACK = cython.declare(cython.uint, 16)
 RESERVED = cython.declare(cython.uint, 0xE00)
 SAR_FU = cython.declare(cython.uint, 0x37)  # the flags whose combinations mean something: U A R S F
 
-# Marks and options of a batch (decode/_batch.py)
-NO_TIME = cython.declare(cython.uint, 1)
-NO_SEQ = cython.declare(cython.uint, 4)
-NO_ACK = cython.declare(cython.uint, 8)
-NO_WINDOW = cython.declare(cython.uint, 16)
-CHECKSUM_BAD = cython.declare(cython.uint, 64)
-CHECKSUM_GOOD = cython.declare(cython.uint, 256)
-LENGTH_FROM_FRAME = cython.declare(cython.uint, 512)
-ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, 8192)
-TIMESTAMP = cython.declare(cython.uint, 2)
-SACK_PERMITTED = cython.declare(cython.uint, 1)
+NO_TIME = cython.declare(cython.uint, _batch.NO_TIME)
+NO_SEQ = cython.declare(cython.uint, _batch.NO_SEQ)
+NO_ACK = cython.declare(cython.uint, _batch.NO_ACK)
+NO_WINDOW = cython.declare(cython.uint, _batch.NO_WINDOW)
+CHECKSUM_BAD = cython.declare(cython.uint, _batch.CHECKSUM_BAD)
+CHECKSUM_GOOD = cython.declare(cython.uint, _batch.CHECKSUM_GOOD)
+LENGTH_FROM_FRAME = cython.declare(cython.uint, _batch.LENGTH_FROM_FRAME)
+CUT = cython.declare(cython.uint, _batch.CUT)
+IPV6 = cython.declare(cython.uint, _batch.IPV6)
+ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, _batch.ORIGINAL_LENGTH_WRONG)
+TIMESTAMP = cython.declare(cython.uint, _batch.TIMESTAMP)
+SACK_PERMITTED = cython.declare(cython.uint, _batch.SACK_PERMITTED)
+TRUNCATED_OPTIONS = cython.declare(cython.uint, _batch.TRUNCATED_OPTIONS)
+USUAL_MSS = cython.declare(cython.int, 1460)  # of Ethernet, without options
+USUAL_MSS_IPV6 = cython.declare(cython.int, 1440)
+TTL_STAYS = cython.declare(cython.int, 3)  # segments with another TTL, in a row
 
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
@@ -64,6 +71,7 @@ MIX_3 = cython.declare(cython.ulonglong, 0xD6E8FEB86659FD93)
 MIX_4 = cython.declare(cython.ulonglong, 0xA0761D6478BD642F)
 COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
+COPY_WITHIN_SAME_ID = cython.declare(cython.longlong, 100_000_000)  # where the sender counts its IP IDs
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
 RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
@@ -90,6 +98,11 @@ CAP_ORIGLEN = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_origlen"].code)
 CAP_TS_BACK = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_ts_back"].code)
 WSCALE_GT14 = cython.declare(cython.ulonglong, 1 << BY_NAME["wscale_gt14"].code)
 SYNACK_DIFF_SEQ = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_diff_seq"].code)
+MSS_CLAMPED = cython.declare(cython.ulonglong, 1 << BY_NAME["mss_clamped"].code)
+OPT_STRIPPED = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_stripped"].code)
+OPT_MISSING_TS = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_missing_ts"].code)
+TTL_SHIFT = cython.declare(cython.ulonglong, 1 << BY_NAME["mbx_ttl_shift"].code)
+CAP_SNAP = cython.declare(cython.int, BY_NAME["cap_snap"].code - 64)
 EVICTED = cython.declare(cython.int, BY_NAME["evicted"].code - 64)
 ICMP_ERROR = cython.declare(cython.int, BY_NAME["icmp_error"].code - 64)
 
@@ -138,7 +151,7 @@ class Tracker:
     ):
         self.flows = flows
         self.by_slot = []
-        self.finished = [] if "connections" in keep or "states" in keep else None
+        self.finished = [] if keep else None
         self.worst = []
         self.log = Journal("events" in keep, "states" in keep)
         self.seg = Segment()
@@ -250,8 +263,9 @@ class Tracker:
             me.any_good_sum = True
         if seg.marks & CHECKSUM_BAD and me.any_good_sum:
             seg.bits |= BAD_CHECKSUM
-        elif self.is_copy(conn, me):
+        elif self.is_copy(conn, me, peer):
             me.copies += 1
+            copied(seg, me)
         else:
             if seg.flags & RST:
                 judge(seg, conn, me, peer, self.log)
@@ -259,7 +273,7 @@ class Tracker:
                 self.apply(conn, me, peer)
             if not conn.steady:
                 self.closing(conn, me, peer)
-            self.count(me)
+            self.count(conn, me)
             me.seen = True
         if seg.bits:
             self.notice(conn)
@@ -275,6 +289,7 @@ class Tracker:
     @cython.exceptval(-1, check=True)
     def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
         """Take the segment in hand from its batch."""
+        k: cython.int
         seg: Segment = self.seg
         seg.row = self.row
         self.row += 1
@@ -295,9 +310,12 @@ class Tracker:
         seg.options = b.options[i]
         seg.has_ts = seg.options & TIMESTAMP != 0
         seg.tsval = b.tsval[i]
+        seg.tsecr = b.tsecr[i]
         seg.ip_id = b.ip_id[i]
         seg.ttl = b.ttl[i]
         seg.sack_n = b.sack_n[i]
+        for k in range(2 * seg.sack_n):
+            seg.edges[k] = b.sack[i, k]
         if seg.flags & SYN:
             seg.tfo_cookie = b.tfo_cookie[i]
             seg.mss = b.mss[i]
@@ -307,6 +325,8 @@ class Tracker:
         seg.rtt = seg.window = seg.in_flight = -1
         if seg.told:
             seg.told.clear()
+        if seg.basis:
+            seg.basis.clear()
         if seg.timed:
             if seg.time < self.clock:
                 seg.bits = CAP_TS_BACK
@@ -341,7 +361,7 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def is_copy(self, conn: Connection, me: Endpoint) -> cython.bint:
+    def is_copy(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
         """Was the same transmission captured within the last milliseconds?  It then has no further effect.
 
         The same header within 10 ms with the same IP ID, or, where that is 0 or absent, the same timestamp; a pure
@@ -365,7 +385,15 @@ class Tracker:
         fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
         if not fresh and self.recent[at] == name and seg.timed:
             age: cython.longlong = seg.time - self.recent[at + 1]
-            if 0 <= age <= COPY_WITHIN and (seg.ip_id != 0 or (seg.span > 0 and (seg.has_ts or age <= COPY_CLOSE))):
+            within: cython.longlong = (
+                COPY_WITHIN_SAME_ID if me.id_steps >= 3 and me.id_good == me.id_steps else COPY_WITHIN
+            )
+            if seg.ip_id == 0:
+                longer: cython.bint = seg.has_ts or (
+                    seg.flags & SYN != 0 and peer.copies == 0
+                )  # no timer is that short
+                within = (COPY_WITHIN if longer else COPY_CLOSE) if seg.span > 0 else -1
+            if 0 <= age <= within:
                 seg.find(DUPLICATE_PACKET, self.recent[at + 2])
                 return True
         self.recent[at] = name
@@ -379,11 +407,13 @@ class Tracker:
         """What a segment other than a RST does."""
         seg: Segment = self.seg
         if seg.flags & SYN:
-            self.options(me)
-        send(seg, conn, me, peer, self.rings)
+            self.options(me, peer)
+        elif not seg.has_ts and me.timestamps and peer.timestamps and not seg.options & TRUNCATED_OPTIONS:
+            seg.bits |= OPT_MISSING_TS
+        send(seg, conn, me, peer, self.rings, self.log)
         opening: cython.bint = seg.flags & SYN != 0 or (peer.proved == SYN_SENT and not me.sent_syn_ack)
         if seg.a >= 0 and (not opening or 1 <= seg.a <= 1 + peer.syn_payload):
-            acknowledge(seg, me, peer, self.rings)
+            acknowledge(seg, conn, me, peer, self.rings, self.log)
         if seg.raw_window >= 0:
             offer(seg, me, peer)
         if not conn.steady or seg.flags & (SYN | FIN):
@@ -396,15 +426,40 @@ class Tracker:
         seg.in_flight = me.top - (me.una if me.una >= 0 else me.floor)
         me.max_in_flight = max(me.max_in_flight, seg.in_flight)
         me.last_ack = max(me.last_ack, seg.a)
-        remember(seg, me)
-        if seg.ttl:
-            me.ttl = seg.ttl
+        remember(seg, me, peer)
+        if seg.ttl != me.ttl and seg.ttl:
+            self.other_ttl(me)
+        elif me.other_ttl_n:
+            me.other_ttl_n = 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def options(self, me: Endpoint) -> cython.int:
-        """What a SYN offers."""
+    def other_ttl(self, me: Endpoint) -> cython.int:
+        """Another TTL than before: another path, if it stays."""
         seg: Segment = self.seg
+        change: cython.int = abs(cython.cast(cython.int, seg.ttl) - cython.cast(cython.int, me.ttl))
+        me.other_ttl_n = me.other_ttl_n + 1 if seg.ttl == me.other_ttl else 1
+        me.other_ttl = seg.ttl
+        if me.ttl == 0 or me.other_ttl_n >= TTL_STAYS:
+            if me.ttl and change > 1:
+                seg.find(TTL_SHIFT, change)
+            me.ttl = seg.ttl
+            me.other_ttl_n = 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def options(self, me: Endpoint, peer: Endpoint) -> cython.int:
+        """What a SYN offers, and what stands in a SYN-ACK without having been offered."""
+        seg: Segment = self.seg
+        if 0 <= seg.mss < (USUAL_MSS_IPV6 if seg.marks & IPV6 else USUAL_MSS):
+            seg.find(MSS_CLAMPED, seg.mss)
+        if seg.flags & ACK and peer.syns > 0 and me.syns == 0:
+            if (
+                (seg.wscale >= 0 and peer.wscale < 0)
+                or (seg.options & SACK_PERMITTED and not peer.sack_permitted)
+                or (seg.has_ts and not peer.timestamps)
+            ):
+                seg.bits |= OPT_STRIPPED
         me.mss = seg.mss
         me.wscale = seg.wscale
         me.sack_permitted = seg.options & SACK_PERMITTED != 0
@@ -424,15 +479,16 @@ class Tracker:
             conn.closed_time = -1
         elif conn.closed_time < 0 or self.seg.flags & FIN:
             conn.closed_time = max(self.clock, 0)
-            self.rings.give_back(me)
-            self.rings.give_back(peer)
+            if conn.rst_row < 0:  # ACKs that crossed the RST still come
+                self.rings.give_back(me)
+                self.rings.give_back(peer)
             if conn.queued_time < 0:
                 conn.queued_time = conn.closed_time
                 self.closed.append(conn)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def count(self, me: Endpoint) -> cython.int:
+    def count(self, conn: Connection, me: Endpoint) -> cython.int:
         seg: Segment = self.seg
         if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
             me.idle_max = seg.time - me.last_time
@@ -457,8 +513,13 @@ class Tracker:
             me.duplicate_acks += 1
         if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
             seg.bits |= FLAG_ILLEGAL
-        if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG):
-            seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
+        if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG | CUT):
+            if seg.marks & LENGTH_FROM_FRAME:
+                seg.bits |= CAP_OFFLOAD
+            elif seg.marks & ORIGINAL_LENGTH_WRONG:
+                seg.bits |= CAP_ORIGLEN
+            else:
+                conn.found_conn |= cython.cast(cython.ulonglong, 1) << CAP_SNAP
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -472,8 +533,9 @@ class Tracker:
             if bits & 1:
                 self.found_segments[code] += 1
                 if self.log.keep_events:
-                    evidence = seg.told.get(cython.cast(cython.ulonglong, 1) << code, -1)
-                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, evidence))
+                    bit = cython.cast(cython.ulonglong, 1) << code
+                    shown = (seg.told.get(bit, -1), seg.basis.get(bit, 0))
+                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, *shown))
             bits >>= 1
             code += 1
 

@@ -15,6 +15,7 @@ from tcptrace_py.views.ink import Line, Part, line
 from tcptrace_py.views.where import nearest
 from tcptrace_py.vocabulary import (
     ANOMALIES,
+    EVIDENCE_MEANING,
     HANDSHAKE_MEANING,
     ROLES_MEANING,
     SEVERITY_MEANING,
@@ -54,6 +55,7 @@ SECTIONS = {
     "roles_from": "What told client from server",
     "severity": "Severities",
     "anomaly": "Findings",
+    "evidence": "Evidence that decides what a segment is",
     "unused": "Why a packet was not used",
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
@@ -67,6 +69,9 @@ def entries() -> Iterator[Entry]:
         yield Entry("state", state.name, meaning, {})
     for step, (meaning, source) in STEP_MEANING.items():
         yield Entry("step", step.name, meaning, {"source": source})
+    for evidence, (meaning, source) in EVIDENCE_MEANING.items():
+        if source:
+            yield Entry("evidence", evidence.name, meaning, {"source": source})
     for section, words in PLAIN_WORDS.items():
         for word, meaning in words.items():
             yield Entry(section, word, meaning, {})

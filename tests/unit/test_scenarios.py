@@ -22,16 +22,8 @@ WRONG = {
 """Where the tracker is known to differ from what the scenario says."""
 
 NOT_YET = {
-    "ack_old": "no rule sets it yet",
-    "cap_snap": "no rule sets it yet",
-    "mbx_ttl_shift": "no rule sets it yet",
-    "mss_clamped": "no rule sets it yet",
-    "opt_missing_ts": "no rule sets it yet",
-    "opt_paws": "no rule sets it yet",
-    "opt_stripped": "no rule sets it yet",
+    "cap_snap": "of the capture, not of TCP: see test_tracker_findings",
     "seq_overlap_diff": "no rule sets it yet",
-    "tail_loss_probe": "no rule sets it yet",
-    "win_stall": "no rule sets it yet",
     "cap_offload": "of the packet's length, not of TCP: see test_tracker_findings",
     "cap_origlen": "of the packet's length, not of TCP: see test_tracker_findings",
     "evicted": "of the bounds, not of TCP: see test_tracker_findings",

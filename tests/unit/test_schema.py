@@ -46,7 +46,7 @@ def test_both_directions_of_a_connection_have_the_same_columns():
     names = [column.name for column in TABLES["connections"]]
     up, down = ([name[4:] for name in names if name.startswith(way)] for way in ("c2s_", "s2c_"))
     assert up == down
-    assert len(up) == 35
+    assert len(up) == 37
 
 
 def test_a_stored_label_is_the_number_in_the_vocabulary():

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from tcptrace_py.tables import events
-from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Severity
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Evidence, Severity
 
 LOST, AGAIN, RESET = (BY_NAME[name].code for name in ("previous_segment_lost", "retransmission", "rst_abort"))
 
 
 def test_noted():
-    (event,) = events.segment_events([(3, 10, 11, 5_000, LOST, 1460)], [], "a.pcap")
+    (event,) = events.segment_events([(3, 10, 11, 5_000, LOST, 1460, Evidence.ip_id)], [], "a.pcap")
     assert event == {
         "capture": "a.pcap",
         "conn_id": 3,
@@ -22,27 +22,29 @@ def test_noted():
         "code": "previous_segment_lost",
         "severity": "warning",
         "evidence": 1460,
+        "basis": "ip_id",
         "sentence": "1460 octets before it are missing",
     }
 
 
 def test_evidence_that_is_not_known():
-    (event,) = events.segment_events([(0, 1, 1, 0, LOST, -1)], [], "a.pcap")
+    (event,) = events.segment_events([(0, 1, 1, 0, LOST, -1, 0)], [], "a.pcap")
     assert event["evidence"] is None
+    assert event["basis"] is None
     assert event["sentence"] == "? octets before it are missing"
 
 
 def test_dropped_later():
-    noted = [(0, 7, 8, 1, RESET, -1), (0, 9, 10, 2, RESET, -1)]
-    found = list(events.segment_events(noted, [(7, 0, 1 << RESET, 0, 8, 1, 12)], "a.pcap"))
+    noted = [(0, 7, 8, 1, RESET, -1, 0), (0, 9, 10, 2, RESET, -1, 0)]
+    found = list(events.segment_events(noted, [(7, 0, 1 << RESET, 0, 8, 1, 12, 0)], "a.pcap"))
     assert [(event["frame"], event["code"]) for event in found] == [(10, "rst_abort")]
 
 
 def test_added_later():
-    found = list(events.segment_events([], [(7, 1 << LOST | 1 << AGAIN, 0, 4, 8, 1, 12)], "a.pcap"))
-    assert {(event["frame"], event["code"], event["evidence"]) for event in found} == {
-        (8, "previous_segment_lost", 12),
-        (8, "retransmission", 12),
+    found = list(events.segment_events([], [(7, 1 << LOST | 1 << AGAIN, 0, 4, 8, 1, 12, Evidence.dsack)], "a.pcap"))
+    assert {(event["frame"], event["code"], event["evidence"], event["basis"]) for event in found} == {
+        (8, "previous_segment_lost", 12, "dsack"),
+        (8, "retransmission", 12, "dsack"),
     }
 
 

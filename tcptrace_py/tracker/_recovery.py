@@ -1,0 +1,144 @@
+"""What is remembered of a direction in which something went wrong: its holes, its resends, what the peer holds.
+
+Kept only from the first gap, resend or SACK block on.  Knows which octets; `_evidence` knows what they mean.
+"""
+
+from __future__ import annotations
+
+try:
+    import cython
+except ModuleNotFoundError:
+    from tcptrace_py import _cython_shim as cython
+
+MAX_KEPT = cython.declare(cython.Py_ssize_t, 64)  # holes, and resends of either list, of one direction
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+    """Add lo..hi to a sorted flat list [lo, hi, lo, hi ...]; how many of these octets are new."""
+    new: cython.longlong = hi - lo
+    at: cython.Py_ssize_t = 0
+    while at < len(spans) and spans[at + 1] < lo:
+        at += 2
+    end: cython.Py_ssize_t = at
+    while end < len(spans) and spans[end] <= hi:
+        new -= max(min(hi, spans[end + 1]) - max(lo, spans[end]), 0)
+        lo = min(lo, spans[end])
+        hi = max(hi, spans[end + 1])
+        end += 2
+    spans[at:end] = [lo, hi]
+    return new
+
+
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Hole:
+    """Octets lo..hi that were missing when the segment in `row` passed; `left` of them still are.
+
+    `told` is when their sender could first know that they are missing, from then on `sure` by RFC 6675 (-1: not yet).
+    `lost`: a part was resent, so the label of that row stands.
+    """
+
+
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Resend:
+    """A transmission of octets lo..hi that were sent before; `first`, if no earlier one was captured.
+
+    `spurious`: it was not needed; `told_twice` counts the DSACKs that named it.
+    """
+
+
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Recovery:
+    """Holes and resends of one direction, the oldest first, and the octets that its receiver holds out of order.
+
+    `waiting` are resends that no ACK has covered yet, `covered` the others, of which a DSACK may still speak.
+    Segments below `point` belong to the fast recovery that began when the direction had sent so far; a resend from
+    `episode_end` on begins another loss event.
+    """
+
+    def __init__(self):
+        self.holes = []
+        self.waiting = []
+        self.covered = []
+        self.sacked = []
+        self.copied = []
+        self.point = -1
+        self.episode_end = -1
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def open_hole(
+        self,
+        lo: cython.longlong,
+        hi: cython.longlong,
+        row: cython.longlong,
+        frame: cython.longlong,
+        time: cython.longlong,
+    ) -> cython.int:
+        hole: Hole = Hole()
+        hole.lo, hole.hi, hole.left = lo, hi, hi - lo
+        hole.row, hole.frame, hole.time = row, frame, time
+        hole.told = hole.sure = -1
+        hole.lost = False
+        if len(self.holes) >= MAX_KEPT:
+            del self.holes[0]
+        self.holes.append(hole)
+
+    @cython.cfunc
+    def hole_at(self, number: cython.longlong) -> Hole:
+        """The hole that holds octet `number`, or None."""
+        hole: Hole
+        for hole in self.holes:
+            if hole.lo <= number < hole.hi:
+                return hole
+        return None
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def add(self, resend: Resend) -> cython.int:
+        if len(self.waiting) >= MAX_KEPT:
+            self.cover(self.waiting[0])
+        self.waiting.append(resend)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def cover(self, resend: Resend) -> cython.int:
+        """An ACK covers it, or there are too many."""
+        self.waiting.remove(resend)
+        if len(self.covered) >= MAX_KEPT:
+            del self.covered[0]
+        self.covered.append(resend)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def acknowledged(self, upto: cython.longlong) -> cython.int:
+        """What lies below is no longer held out of order, but in order."""
+        while self.sacked and self.sacked[1] <= upto:
+            del self.sacked[:2]
+        if self.sacked and self.sacked[0] < upto:
+            self.sacked[0] = upto
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def sack(self, lo: cython.longlong, hi: cython.longlong) -> cython.int:
+        """The receiver says that it holds lo..hi."""
+        merge(self.sacked, lo, hi)
+        if len(self.sacked) > 2 * MAX_KEPT:  # the farthest is forgotten
+            del self.sacked[len(self.sacked) - 2 :]
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def holds(self, lo: cython.longlong, hi: cython.longlong) -> cython.bint:
+        """Has the receiver said that it holds all of lo..hi?"""
+        at: cython.Py_ssize_t
+        for at in range(0, len(self.sacked), 2):
+            if self.sacked[at] <= lo and hi <= self.sacked[at + 1]:
+                return True
+        return False
