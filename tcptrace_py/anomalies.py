@@ -213,7 +213,7 @@ ANOMALIES = (
     Anomaly(61, "cap_offload", _I,
             "Larger than the agreed MSS, IP length 0, or an unfinished checksum: captured before the network card",
             "segmentation offload", sentence="cut or joined by the network card", one_sided=True),
-    Anomaly(63, "cap_origlen", _W, "The record claims fewer octets than the IP header: IP is believed",
+    Anomaly(62, "cap_origlen", _W, "The record claims fewer octets than the IP header: IP is believed",
             "IP total length", sentence="the record's length is too small", tcptrace="truncated", one_sided=True),
     Anomaly(64, "hs_no_answer", _W, "One SYN or more, nothing back", "RFC 9293 section 3.8.3",
             sentence="the SYN was never answered", zeek="conn_state S0", tcptrace="unidirectional", one_sided=True),

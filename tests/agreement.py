@@ -136,7 +136,7 @@ def _direction(mine: list[Row], others: list[Row]) -> Iterator[tuple[str, Any]]:
         yield name, sum(1 for row in used if row["flags_raw"] & bit and (bit == RST or not row["flags_raw"] & RST))
     for name, anomaly in MARKED.items():
         yield name, sum(1 for row in mine if anomaly in row["anomalies"])
-    rtts = [row["rtt_ns"] for row in others if row["rtt_ns"] is not None]
+    rtts = [row["rtt_ns"] for row in others if row["rtt_ns"] is not None and not row["rtt_ambiguous"]]
     yield "rtt_samples", len(rtts)
     yield "rtt_min_ns", min(rtts, default=None)
     yield "rtt_max_ns", max(rtts, default=None)

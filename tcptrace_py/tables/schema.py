@@ -136,6 +136,13 @@ TIMELINE = (
         tshark="tcp.analysis.ack_rtt",
     ),
     _c(
+        "rtt_ambiguous",
+        "bool?",
+        "",
+        "Only time told which of several transmissions was answered (Karn's algorithm): averages leave it out",
+        tshark="tcp.analysis.ack_rtt",
+    ),
+    _c(
         "in_flight",
         "int64?",
         "octets",

@@ -126,6 +126,7 @@ class TimelineRows:
         made = {
             name: arrays.numbers(COLUMN[name], column(source), column(source) >= 0) for name, source in numbers.items()
         }
+        made["rtt_ambiguous"] = arrays.booleans(column("rtt_ambiguous") != 0, column("rtt") >= 0)
         made["rel_seq"] = arrays.numbers(COLUMN["rel_seq"], column("rel_seq"), sequenced)
         made["rel_ack"] = arrays.numbers(COLUMN["rel_ack"], column("rel_ack"), acked)
         made["conn_id"] = arrays.numbers(COLUMN["conn_id"], labels["conn"][keep])

@@ -342,11 +342,10 @@ def trigger(seg: Segment, peer: Endpoint, rings: Rings) -> cython.longlong:
     """When the transmission passed that let the ACK move on where something was lost or resent; -1: not known.
 
     The ACK follows the segment that filled the last hole below it, not the one that ends at it; of several copies it
-    follows the one whose timestamp it echoes (RFC 7323 section 4).  `seg.raw_rtt` where only time tells which.
+    follows the one whose timestamp it echoes (RFC 7323 section 4).  `seg.rtt_ambiguous` where only time tells which.
     """
     edge: cython.longlong = seg.a
     rec: Recovery = peer.recovery
-    seg.raw_rtt = False
     if rec is not None and rec.sacked and peer.una < rec.sacked[0] < edge:
         edge = rec.sacked[0]
     elif peer.dup_acks > 0 and (rec is None or not rec.sacked):
@@ -362,7 +361,7 @@ def trigger(seg: Segment, peer: Endpoint, rings: Rings) -> cython.longlong:
     for resend in rec.waiting:
         if resend.lo < edge and resend.hi > peer.una:
             if not (seg.has_ts and resend.has_ts):
-                seg.raw_rtt = True
+                seg.rtt_ambiguous = True
             elif resend.tsval == seg.tsecr and not reports_twice(seg, peer, resend):
                 echoed = resend
             last = resend
@@ -370,7 +369,7 @@ def trigger(seg: Segment, peer: Endpoint, rings: Rings) -> cython.longlong:
         return sent
     if echoed is not None:  # a delayed ACK echoes the first of the segments that it answers
         return last.time if echoed.hi < edge and last.lo == echoed.hi else echoed.time
-    if seg.raw_rtt:  # an answer that comes sooner than any before is the answer to an earlier transmission
+    if seg.rtt_ambiguous:  # an answer that comes sooner than any before is the answer to an earlier transmission
         return last.time if sent < 0 or seg.time - last.time >= least_rtt(peer) else sent
     return sent if seq_delta(seg.tsecr, last.tsval) <= 0 else -1
 

@@ -11,7 +11,7 @@ cdef class Segment:
     cdef public dict told, basis  # anomaly bit -> the number that shows it; the kind of evidence
     cdef unsigned int edges[8]  # of its SACK blocks, raw
     cdef public int order_by
-    cdef public bint raw_rtt
+    cdef public bint rtt_ambiguous
     cdef public unsigned int steps, checked, failed
 
     cdef int step(self, int which, int holds) except? -1

@@ -155,7 +155,7 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
             sample(seg, peer, rings.sent_at(peer, seg.a), True)
         else:
             sent: cython.longlong = trigger(seg, peer, rings)
-            sample(seg, peer, sent, not seg.raw_rtt)
+            sample(seg, peer, sent, not seg.rtt_ambiguous)
         if not peer.initial_over and peer.octets > 0 and seg.a > 1:
             peer.initial_over = True
             peer.initial_window = peer.octets

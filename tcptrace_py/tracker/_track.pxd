@@ -19,7 +19,7 @@ cdef class Tracker:
     cdef public long long linger, idle, max_open, clock, row, packets, next_id, live, evicted
     cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
     cdef public unsigned long long[::1] anomalies
-    cdef public unsigned char[::1] direction, client_state, server_state
+    cdef public unsigned char[::1] direction, client_state, server_state, rtt_ambiguous
     cdef public unsigned short[::1] steps, checked, failed
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg

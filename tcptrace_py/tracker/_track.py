@@ -166,7 +166,7 @@ class Tracker:
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
             setattr(self, name, memoryview(zeros("q", rows)))
         self.anomalies = memoryview(zeros("Q", rows))
-        for name in ("direction", "client_state", "server_state"):
+        for name in ("direction", "client_state", "server_state", "rtt_ambiguous"):
             setattr(self, name, memoryview(zeros("B", rows)))
         for name in ("steps", "checked", "failed"):
             setattr(self, name, memoryview(zeros("H", rows)))
@@ -322,6 +322,7 @@ class Tracker:
             seg.wscale = b.wscale[i]
         seg.bits = 0
         seg.steps = seg.checked = seg.failed = 0
+        seg.rtt_ambiguous = False
         seg.rtt = seg.window = seg.in_flight = -1
         if seg.told:
             seg.told.clear()
@@ -514,11 +515,9 @@ class Tracker:
         if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
             seg.bits |= FLAG_ILLEGAL
         if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG | CUT):
-            if seg.marks & LENGTH_FROM_FRAME:
-                seg.bits |= CAP_OFFLOAD
-            elif seg.marks & ORIGINAL_LENGTH_WRONG:
-                seg.bits |= CAP_ORIGLEN
-            else:
+            if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG):
+                seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
+            if seg.marks & CUT:
                 conn.found_conn |= cython.cast(cython.ulonglong, 1) << CAP_SNAP
 
     @cython.cfunc
@@ -549,6 +548,7 @@ class Tracker:
         self.rel_ack[i] = seg.a
         self.window[i] = seg.window
         self.rtt[i] = seg.rtt
+        self.rtt_ambiguous[i] = seg.rtt_ambiguous
         self.in_flight[i] = seg.in_flight
         self.anomalies[i] = seg.bits
         self.steps[i] = seg.steps

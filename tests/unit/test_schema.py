@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tcptrace_py.tables.schema import TABLES, WORDS, arrow_schema, flag_letters
-from tcptrace_py.vocabulary import BY_NAME, State, Unused
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, State, Unused
 
 COLUMNS = [(table, column) for table, columns in TABLES.items() for column in columns]
 KINDS = {
@@ -91,3 +91,7 @@ def test_flags_as_letters(raw, letters):
 def test_the_declarations_load_nothing_heavy():
     code = "import sys, tcptrace_py.tables.schema; print(sorted({'numpy', 'pandas', 'pyarrow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_codes_of_segment_anomalies_are_their_places():
+    assert [anomaly.code for anomaly in ANOMALIES if anomaly.code < SEGMENT_ANOMALIES] == list(range(63))
