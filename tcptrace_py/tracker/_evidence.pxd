@@ -32,3 +32,7 @@ cdef int came_twice(
 ) except? -1
 cdef int unneeded(Resend resend, int basis, Connection conn, Segment seg, Journal log) except? -1
 cdef int copied(Segment seg, Endpoint me) except? -1
+cdef int answer_resends(
+    Segment seg, Connection conn, Endpoint peer, Recovery rec, long long una, Journal log
+) except? -1
+cdef int tell_of_holes(Segment seg, Endpoint peer, Recovery rec) except? -1

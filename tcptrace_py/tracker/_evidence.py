@@ -392,25 +392,48 @@ def heard(seg: Segment, conn: Connection, peer: Endpoint, una: cython.longlong, 
     `una`: how far the direction was acknowledged before it.
     """
     rec: Recovery = recovery_of(peer)
-    resend: Resend
-    rec.acknowledged(seg.a)
+    if rec.sacked:
+        rec.acknowledged(seg.a)
     if seg.sack_n:
         take_blocks(seg, conn, peer, rec, log)
+    if rec.waiting:
+        answer_resends(seg, conn, peer, rec, una, log)
+    if rec.holes:
+        tell_of_holes(seg, peer, rec)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def answer_resends(
+    seg: Segment, conn: Connection, peer: Endpoint, rec: Recovery, una: cython.longlong, log: Journal
+) -> cython.int:
+    """The ACK covers resends, or its blocks do: were they needed?"""
+    resend: Resend
     for resend in list(rec.waiting):
         if resend.time >= seg.time:
             continue
         if seg.a >= resend.hi:
-            if not resend.spurious:
-                if resend.lo <= una and seg.has_ts and resend.has_ts and seq_delta(seg.tsecr, resend.tsval) < 0:
-                    unneeded(resend, TSECR, conn, seg, log)
-                elif seg.time - resend.time < least_rtt(peer):
-                    unneeded(resend, TOO_EARLY, conn, seg, log)
+            echoes: cython.bint = resend.lo <= una and seg.has_ts and resend.has_ts
+            if resend.spurious:
+                pass
+            elif echoes and seq_delta(seg.tsecr, resend.tsval) < 0:
+                unneeded(resend, TSECR, conn, seg, log)
+            elif seg.time - resend.time < least_rtt(peer):
+                unneeded(resend, TOO_EARLY, conn, seg, log)
             rec.cover(resend)
         elif rec.holds(resend.lo, resend.hi):
             if not resend.spurious and seg.time - resend.time < least_rtt(peer):
                 unneeded(resend, TOO_EARLY, conn, seg, log)
             rec.cover(resend)
-    hole: Hole
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def tell_of_holes(seg: Segment, peer: Endpoint, rec: Recovery) -> cython.int:
+    """From when on the sender could know what is missing."""
+    hole: Hole = rec.holes[0]
+    if hole.hi <= peer.una and seg.time - hole.time > SECOND:  # acknowledged long ago, and never captured
+        del rec.holes[0]
     for hole in rec.holes:
         if hole.sure < 0:
             if hole.told < 0 and (rec.sacked or peer.dup_acks > 0):

@@ -21,6 +21,8 @@ def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longl
     at: cython.Py_ssize_t = 0
     while at < len(spans) and spans[at + 1] < lo:
         at += 2
+    if at < len(spans) and spans[at] <= lo and hi <= spans[at + 1]:
+        return 0
     end: cython.Py_ssize_t = at
     while end < len(spans) and spans[end] <= hi:
         new -= max(min(hi, spans[end + 1]) - max(lo, spans[end]), 0)
