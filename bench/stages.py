@@ -45,7 +45,7 @@ def measure(path: str) -> tuple[int, dict[str, float]]:
     spent: Counter[str] = Counter()
     table, tracker, decoder = pipeline.FlowTable, pipeline.Tracker, pipeline.Decoder
     parts = {
-        "FlowTable": lambda: Clocked(table(), spent),
+        "FlowTable": lambda seed: Clocked(table(seed), spent),
         "Tracker": lambda flows, *options: Clocked(tracker(flows.part, *options), spent),
         "Decoder": lambda **options: Clocked(decoder(**options), spent),
     }

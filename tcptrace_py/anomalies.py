@@ -241,5 +241,12 @@ ANOMALIES = (
             sentence="captured in part", one_sided=True),
 )
 # fmt: on
+
+
+def codes_of(word: int) -> list[int]:
+    """The codes whose bits are set in a word."""
+    return [code for code in range(word.bit_length()) if word >> code & 1]
+
+
 SEGMENT_ANOMALIES = 64  # codes below are bits of a segment's anomaly word
 BY_NAME = {anomaly.name: anomaly for anomaly in ANOMALIES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -99,7 +100,7 @@ def steps(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Iterator[Pass]:
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
-    flows = FlowTable()
+    flows = FlowTable(int.from_bytes(os.urandom(8)))
     make: Any = Tracker  # compiled: its signature is not for the type checker
     seen = make(
         flows,

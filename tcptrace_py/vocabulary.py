@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-from tcptrace_py.anomalies import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, SEVERITY_MEANING, Anomaly, Severity
+from tcptrace_py.anomalies import (
+    ANOMALIES,
+    BY_NAME,
+    SEGMENT_ANOMALIES,
+    SEVERITY_MEANING,
+    Anomaly,
+    Severity,
+    codes_of,
+)
 
 __all__ = [
     "ANOMALIES",
@@ -33,6 +41,7 @@ __all__ = [
     "Step",
     "Teardown",
     "Unused",
+    "codes_of",
 ]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from tcptrace_py.capture.damage import Damage
 from tcptrace_py.errors import UnreadableError, UsageError
 
-CHUNK = 1 << 20  # fits the cache: 86 ns a full frame, against 152 with 16 MB
+CHUNK = 1 << 20  # fits the cache, so that decoding finds there what reading brought
 
 
 class Stream(Protocol):

@@ -59,7 +59,7 @@ class FlowTable:
     seen sending first.  `seed` makes collisions unpredictable to whoever writes captures; slots do not depend on it.
     """
 
-    def __init__(self, seed: cython.ulonglong = 0):
+    def __init__(self, seed: cython.ulonglong):
         self.seed = seed
         self.used = 0  # slots in use
         self.high = 0  # slots ever in use

@@ -175,7 +175,7 @@ EACH_WAY: dict[str, Callable[[Any, Any], Any]] = {
 BOTH_WAYS = [(f"c2s_{name}", fact, f"s2c_{name}") for name, fact in EACH_WAY.items()]
 
 
-def record(conn: Any, capture: str, network: str, instance: int) -> dict[str, Any]:
+def record(conn: Any, capture: str, network: str, instance: int | None) -> dict[str, Any]:
     """A connection as a row: column -> value, None for null."""
     row: dict[str, Any] = {"capture": capture, "network": network, "instance": instance}
     for name, fact in FACTS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import addresses
-from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Evidence, Severity
+from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Evidence, Severity, codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,14 +43,14 @@ def segment_events(
     `noted` has (conn_id, row, frame, time, code, evidence, basis); `labels` (row, bits to add, bits to drop, conn_id,
     frame, time, evidence, basis).
     """
-    dropped = {(row, code) for row, _, drop, *_ in labels for code in _codes(drop)}
+    dropped = {(row, code) for row, _, drop, *_ in labels for code in codes_of(drop)}
     for conn_id, row, frame, time, code, evidence, basis in noted:
         if (row, code) not in dropped:
             yield event(
                 BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence), basis=BASES[basis]
             )
     for _, add, _, conn_id, frame, time, evidence, basis in labels:
-        for code in _codes(add):
+        for code in codes_of(add):
             yield event(
                 BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence), basis=BASES[basis]
             )
@@ -58,7 +58,7 @@ def segment_events(
 
 def connection_events(conn: Any, capture: str) -> Iterator[Event]:
     """Findings about a whole connection, dated at its last segment."""
-    for code in _codes(conn.found_conn):
+    for code in codes_of(conn.found_conn):
         anomaly = BY_CODE[code + SEGMENT_ANOMALIES]
         if anomaly is not ICMP_ERROR:
             yield event(
@@ -73,10 +73,6 @@ def icmp_events(errors: Iterable[tuple[int, Any]], capture: str) -> Iterator[Eve
         said = f"{reporter} (type {quote.icmp_type}, code {quote.code})"
         kind = quote.icmp_type << 8 | quote.code
         yield event(ICMP_ERROR, capture, conn_id, frame=quote.frame, time=quote.time_ns, evidence=kind, said=said)
-
-
-def _codes(word: int) -> list[int]:
-    return [code for code in range(word.bit_length()) if word >> code & 1]
 
 
 def _told(evidence: int) -> int | None:

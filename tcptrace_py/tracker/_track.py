@@ -146,9 +146,7 @@ class Tracker:
         Whether the labels of every row are wanted in the columns.
     """
 
-    def __init__(
-        self, flows, rows, linger_ns=60_000_000_000, idle_ns=0, max_open=200_000, keep=frozenset(), writing=True
-    ):
+    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if keep else None

@@ -9,7 +9,6 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.errors import ExitCode, UnreadableError, UnsupportedError, UsageError
@@ -23,6 +22,7 @@ from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -185,7 +185,7 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
     progress = Progress(path, quiet=request.reading.quiet)
     verdict = request.verdict
     try:
-        trace = read(path, tables=_at_once(tables, path), progress=progress, **request.reading.options)
+        trace = read(path, tables=tables, progress=progress, **request.reading.options)
     except UnreadableError as error:
         progress.clear()
         say(str(error))
@@ -200,11 +200,6 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
         verdict.unreadable += trace.status != "partial"
         complain(trace)
     return trace
-
-
-def _at_once(tables: tuple[str, ...], path: str) -> tuple[str, ...]:
-    """What to keep from the first reading: the timeline is large, and a file can be read again for it."""
-    return tuple(table for table in tables if table != "timeline" or not Path(path).is_file())
 
 
 def complain(trace: Trace) -> None:
@@ -342,7 +337,7 @@ def warn_if_interpreted(*, quiet: bool) -> None:
     from tcptrace_py.analysis import compiled
 
     if not quiet and not compiled():
-        say("running uncompiled, about 50 times slower; install again where there is a C compiler")
+        say("running uncompiled, which is much slower; install again where there is a C compiler")
 
 
 def emit(lines: Iterable[Line]) -> None:

@@ -71,6 +71,22 @@ def test_a_stream_of_which_everything_was_asked():
         assert rows_of(once, table) == [row | {"capture": once.path} for row in rows_of(tt.analyze(LOSS), table)], table
 
 
+def test_events_alone_are_the_events_of_all():
+    """Findings about whole connections are among them, whatever else was asked for."""
+    for path in sorted(FIXTURES.glob("*.pcap")):
+        alone, among = tt.analyze(path, tables=["events"]), tt.analyze(path, tables=ALL)
+        assert rows_of(alone, "events") == rows_of(among, "events"), path
+    assert [row["code"] for row in rows_of(tt.analyze(FIXTURES / "no_answer.pcap", tables=["events"]), "events")].count(
+        "hs_no_answer"
+    ) == 1
+
+
+def test_the_timeline_of_a_file_is_not_held():
+    trace = tt.analyze(LOSS, tables=ALL)
+    assert set(trace._batches) == {"connections", "states", "events"}  # noqa: SLF001
+    assert len(trace.timeline) == trace.summary.segments
+
+
 # -- counting ------------------------------------------------------------------------------------------------------
 
 
@@ -105,8 +121,23 @@ def test_the_timeline_of_one_connection():
 
 def test_stream_gives_the_rows_of_connections():
     for path in sorted(FIXTURES.glob("*.pcap")):
-        streamed = sorted(tt.stream(path), key=lambda row: row["conn_id"])
-        assert streamed == [conn.record for conn in tt.analyze(path)], path
+        streamed = sorted(tt.stream(path), key=lambda conn: conn.conn_id)
+        assert [conn.record for conn in streamed] == [conn.record for conn in tt.analyze(path)], path
+
+
+def test_a_streamed_connection_reads_its_segments_from_the_file():
+    trace = tt.analyze(FIXTURES / "fast_open.pcap")
+    for conn in tt.stream(FIXTURES / "fast_open.pcap"):
+        assert conn.rows() == trace[conn.conn_id].rows() != []
+        assert conn.ladder() == trace[conn.conn_id].ladder()
+        pd.testing.assert_frame_equal(conn.timeline, trace[conn.conn_id].timeline)
+
+
+def test_a_streamed_connection_of_what_cannot_be_read_again():
+    (conn,) = tt.stream(io.BytesIO(FOUR_WAY.read_bytes()))
+    assert conn.record["teardown"] == "four_way"
+    with pytest.raises(UsageError, match=r"cannot be read again: analyze\(\.\.\., tables=\['timeline'\]\)"):
+        conn.rows()
 
 
 def test_stream_takes_the_options_of_analyze():
@@ -121,7 +152,7 @@ def test_stream_gives_connections_before_the_end(tmp_path):
     later = [tcp(16, seq=5, ack=9, sport=1234 + n) for n in range(30_000)]
     data = [ethernet(ipv4(segment)) for segment in (*opened, *later)]
     rows = tt.stream(write_pcap(tmp_path / "long.pcap", data, step_ns=10**9))
-    assert next(rows)["conn_id"] == 0
+    assert next(rows).conn_id == 0
     rows.close()
 
 

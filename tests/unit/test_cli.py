@@ -295,7 +295,7 @@ def test_show_says_which_connections_there_are():
 
 def test_the_slow_form_says_so_once(monkeypatch):
     monkeypatch.setattr(sys.modules["tcptrace_py.analysis"], "compiled", lambda: False)
-    advice = "tcpflows: running uncompiled, about 50 times slower; install again where there is a C compiler\n"
+    advice = "tcpflows: running uncompiled, which is much slower; install again where there is a C compiler\n"
     assert tcpflows("analyze", "hand.pcap", "hand.pcap")[2] == advice
     assert tcpflows("analyze", "hand.pcap", "-q")[2] == ""
     assert tcpflows("--version")[1].endswith(" (interpreted)\n")

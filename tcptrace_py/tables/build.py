@@ -1,0 +1,131 @@
+"""The tables of one input, out of what a pass over it has left behind.
+
+Knows which rows of which table come from what.  Does not know columns one by one, nor who asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.tables import connections
+from tcptrace_py.tables.schema import TABLES, arrow_schema
+from tcptrace_py.vocabulary import Unused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+
+    Row = dict[str, Any]
+
+AT_ONCE = 4096  # connections made into rows together
+QUALITY = (
+    "duplicate_packet",
+    "cap_one_sided",
+    "cap_midstream",
+    "cap_loss",
+    "cap_offload",
+    "cap_snap",
+    "cap_ts_back",
+    "cap_origlen",
+)
+"""Findings that say how good a capture is: a line of the `captures` table."""
+
+
+class Instances:
+    """How many connections of the same network and endpoints came before; of a pair only its hash is kept."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[int] = Counter()
+
+    def of(self, conn: Any) -> int:
+        """The number of this one, from 0."""
+        key = hash((*sorted(conn.pair[:2]), conn.pair[2]))
+        self._seen[key] += 1
+        return self._seen[key] - 1
+
+
+def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, list[pa.RecordBatch]]:
+    """Those of `connections`, `states` and `events` that are wanted, of the pass `done`, which kept what they need."""
+    makers = {"connections": _connections, "states": _states, "events": _events}
+    ended = sorted(done.tracker.finished or (), key=lambda conn: conn.conn_id)
+    return {table: list(makers[table](done, ended, capture)) for table in makers if table in set(wanted)}
+
+
+def _connections(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
+    instances = Instances()
+    for start in range(0, max(len(ended), 1), AT_ONCE):
+        yield as_batch("connections", [connection(done, c, capture, instances) for c in ended[start : start + AT_ONCE]])
+
+
+def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
+    """The row of `connections` for one that has ended."""
+    return connections.record(conn, capture, done.decoder.net_name(conn.pair[2]), instances.of(conn))
+
+
+def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
+    from tcptrace_py.tables.states import state_rows
+
+    yield as_batch("states", [row for conn in ended for row in state_rows(conn, capture)])
+
+
+def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
+    from tcptrace_py.tables import events
+
+    log = done.tracker.log
+    found = [
+        *events.segment_events(log.events, log.labels, capture),
+        *(event for conn in ended for event in events.connection_events(conn, capture)),
+        *events.icmp_events(done.errors, capture),
+    ]
+    last = 1 << 62
+    yield as_batch(
+        "events", sorted(found, key=lambda e: (last if e["frame"] is None else e["frame"], e["conn_id"], e["code"]))
+    )
+
+
+def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
+    """The row of `captures` for an input."""
+    info, unused = done.info, done.unused
+    return {
+        "path": path,
+        "sha256": None,
+        "format": info.format,
+        "compression": info.compression,
+        "link_types": [str(number) for number in sorted(info.link_types)],
+        "status": info.status,
+        "reason": info.reason,
+        "message": info.message,
+        "offset": info.offset,
+        "packets_read": info.packets_read,
+        "packets_used": info.packets_read - sum(unused),
+        "segments": done.tracker.row,
+        **{f"unused_{reason.name}": unused[reason] for reason in Unused},
+        "first_time": info.first_time_ns,
+        "last_time": info.last_time_ns,
+        "connections": done.tracker.next_id,
+        "findings": [name for name in QUALITY if name in set(findings)],
+        "notes": info.notes,
+    }
+
+
+def as_batch(table: str, rows: list[Row]) -> pa.RecordBatch:
+    """Rows of a table as a record batch."""
+    import pyarrow as pa
+
+    from tcptrace_py.tables.arrays import from_values
+
+    columns = [from_values(column, [row[column.name] for row in rows]) for column in TABLES[table]]
+    return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table))
+
+
+def as_rows(batch: pa.RecordBatch) -> list[Row]:
+    """A record batch as dictionaries, times as int nanoseconds."""
+    import pyarrow as pa
+
+    columns = {}
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        plain = column.cast(pa.int64()) if pa.types.is_timestamp(field.type) else column
+        columns[field.name] = plain.to_pylist()
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
