@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -43,7 +44,7 @@ few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health
 def analysed(network: Network, *, batch_size: int = 8192, **how: object) -> tt.Trace:
     with tempfile.TemporaryDirectory() as folder:
         path = network.write(Path(folder) / "tiny.pcap", **how)
-        return tt.analyze(path, tables=TABLES, batch_size=batch_size)
+        return tt.analyze(io.BytesIO(path.read_bytes()), tables=TABLES, batch_size=batch_size)
 
 
 def said(trace: tt.Trace, without: set[str]) -> dict[str, object]:

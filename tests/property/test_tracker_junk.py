@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def said(what, without: set[str], isns: tuple[int, int] = (1000, 7000), batch_si
         data.append(packets.ipv4(tcp, source, target, ip_id=ip_id))
     with tempfile.TemporaryDirectory() as folder:
         path = packets.write_pcap(Path(folder) / "junk.pcap", data, 101, times=times)
-        trace = tt.analyze(path, tables=TABLES, batch_size=batch_size)
+        trace = tt.analyze(io.BytesIO(path.read_bytes()), tables=TABLES, batch_size=batch_size)
     made = {name: trace.arrow(name) for name in TABLES}
     assert made["timeline"].num_rows == len(what)
     return {name: t.drop_columns(sorted(without & set(t.column_names))).to_pydict() for name, t in made.items()}
