@@ -7,7 +7,7 @@ from tcptrace_py.tracker._lives cimport (
 from tcptrace_py.tracker._resets cimport judge, survive
 from tcptrace_py.tracker._rings cimport Rings
 from tcptrace_py.tracker._segment cimport Journal, Segment
-from tcptrace_py.tracker._evidence cimport copied, remember
+from tcptrace_py.tracker._evidence cimport copied, least_rtt, remember
 from tcptrace_py.tracker._sequence cimport acknowledge, offer, send
 from tcptrace_py.tracker._state cimport Connection, Endpoint, warm, warm_item, warm_place
 
@@ -36,6 +36,7 @@ cdef class Tracker:
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef int place(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef bint is_copy(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef long long copies_within(self, Endpoint me, Endpoint peer, long long age) except? -2
     cdef int apply(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int other_ttl(self, Endpoint me) except? -1

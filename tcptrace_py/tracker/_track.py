@@ -16,7 +16,7 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
-    from tcptrace_py.tracker._evidence import copied, remember
+    from tcptrace_py.tracker._evidence import copied, least_rtt, remember
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._lives import (
         client_by_ports,
@@ -71,7 +71,7 @@ MIX_3 = cython.declare(cython.ulonglong, 0xD6E8FEB86659FD93)
 MIX_4 = cython.declare(cython.ulonglong, 0xA0761D6478BD642F)
 COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
-COPY_WITHIN_SAME_ID = cython.declare(cython.longlong, 100_000_000)  # where the sender counts its IP IDs
+COPY_LATE = cython.declare(cython.longlong, 100_000_000)  # where a counted IP ID, or a timestamp, is the same
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
 RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
@@ -363,8 +363,8 @@ class Tracker:
     def is_copy(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
         """Was the same transmission captured within the last milliseconds?  It then has no further effect.
 
-        The same header within 10 ms with the same IP ID, or, where that is 0 or absent, the same timestamp; a pure
-        ACK or a RST may be repeated by its sender, so these need the IP ID.
+        The same header with the same IP ID, or, where that is 0 or absent, the same timestamp; a pure ACK or a RST may
+        be repeated by its sender, so these need the IP ID.
         """
         seg: Segment = self.seg
         key: cython.ulonglong = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
@@ -384,21 +384,28 @@ class Tracker:
         fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
         if not fresh and self.recent[at] == name and seg.timed:
             age: cython.longlong = seg.time - self.recent[at + 1]
-            within: cython.longlong = (
-                COPY_WITHIN_SAME_ID if me.id_steps >= 3 and me.id_good == me.id_steps else COPY_WITHIN
-            )
-            if seg.ip_id == 0:
-                longer: cython.bint = seg.has_ts or (
-                    seg.flags & SYN != 0 and peer.copies == 0
-                )  # no timer is that short
-                within = (COPY_WITHIN if longer else COPY_CLOSE) if seg.span > 0 else -1
-            if 0 <= age <= within:
+            if 0 <= age <= self.copies_within(me, peer, age):
                 seg.find(DUPLICATE_PACKET, self.recent[at + 2])
                 return True
         self.recent[at] = name
         self.recent[at + 1] = seg.time
         self.recent[at + 2] = seg.frame
         return False
+
+    @cython.cfunc
+    @cython.exceptval(-2, check=True)
+    def copies_within(self, me: Endpoint, peer: Endpoint, age: cython.longlong) -> cython.longlong:
+        """How soon a copy comes; its sender cannot have sent the same again by then."""
+        seg: Segment = self.seg
+        if seg.ip_id != 0:
+            return COPY_LATE if me.id_steps >= 3 and me.id_good == me.id_steps else COPY_WITHIN
+        if seg.span == 0:
+            return -1
+        # No timer is that short; to resend sooner takes three duplicate ACKs, and a round trip after them
+        unasked: cython.bint = me.dup_acks < 3 or age < least_rtt(peer)
+        if seg.has_ts:
+            return COPY_LATE if unasked else COPY_WITHIN
+        return COPY_WITHIN if unasked and (seg.flags & SYN == 0 or peer.copies == 0) else COPY_CLOSE
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
