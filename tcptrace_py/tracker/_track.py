@@ -405,7 +405,10 @@ class Tracker:
         unasked: cython.bint = me.dup_acks < 3 or age < least_rtt(peer)
         if seg.has_ts:
             return COPY_LATE if unasked else COPY_WITHIN
-        return COPY_WITHIN if unasked and (seg.flags & SYN == 0 or peer.copies == 0) else COPY_CLOSE
+        if seg.flags & SYN:
+            return COPY_WITHIN if peer.copies == 0 else COPY_CLOSE
+        # A path may hold the original back until the timer has run; both then come together, and the first is answered
+        return COPY_WITHIN if unasked and seg.e > me.una else COPY_CLOSE
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
