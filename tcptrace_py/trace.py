@@ -143,6 +143,39 @@ class Trace:
 
         return pa.Table.from_batches(list(self.batches(table)), arrow_schema(table))
 
+    def view(self, name: str) -> pd.DataFrame:
+        """The connections in the words of another program or convention.
+
+        Parameters
+        ----------
+        name : {"zeek", "ecs"}
+            ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``ecs``: the `connections` table
+            under the names of the Elastic Common Schema.
+        """
+        import pyarrow as pa
+
+        from tcptrace_py.tables.dataframe import dataframe
+
+        return dataframe(pa.Table.from_batches(list(self.view_batches(name))))
+
+    def view_batches(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow record batches."""
+        from tcptrace_py import peers
+        from tcptrace_py.tables import parity
+        from tcptrace_py.tables.build import as_batch, as_rows
+
+        if name not in parity.VIEWS:
+            raise UsageError(f"there is no view {name!r}; there are {', '.join(parity.VIEWS)}")
+        if name == "ecs":
+            for batch in self.batches("connections"):
+                yield as_batch(name, parity.ecs_rows(as_rows(batch)), parity.VIEWS[name])
+            return
+        if not rereadable(self._source):
+            raise UsageError(f"{self.path} cannot be read again: a view needs a file")
+        view = peers.VIEWS[name](self.path)
+        pipeline.run(self._source, self._options, sink=view)
+        yield as_batch(name, parity.zeek_rows(view.records()), parity.VIEWS[name])
+
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
         """Write each table to ``folder/TABLE.parquet``; all five unless `tables` names some."""
         from tcptrace_py.tables.schema import TABLES, arrow_schema

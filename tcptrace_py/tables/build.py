@@ -9,13 +9,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import connections
-from tcptrace_py.tables.schema import TABLES, arrow_schema
+from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
+
+    from tcptrace_py.tables.schema import Column
 
     Row = dict[str, Any]
 
@@ -110,14 +112,15 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
     }
 
 
-def as_batch(table: str, rows: list[Row]) -> pa.RecordBatch:
-    """Rows of a table as a record batch."""
+def as_batch(table: str, rows: list[Row], declared: Sequence[Column] = ()) -> pa.RecordBatch:
+    """Rows of a table as a record batch; `declared` are the columns of a view."""
     import pyarrow as pa
 
     from tcptrace_py.tables.arrays import from_values
 
-    columns = [from_values(column, [row[column.name] for row in rows]) for column in TABLES[table]]
-    return pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table))
+    declared = declared or TABLES[table]
+    columns = [from_values(column, [row[column.name] for row in rows]) for column in declared]
+    return pa.RecordBatch.from_arrays(columns, schema=schema_of(table, declared))
 
 
 def as_rows(batch: pa.RecordBatch) -> list[Row]:

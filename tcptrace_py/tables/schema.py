@@ -400,8 +400,13 @@ def arrow_type(column: Column) -> pa.DataType:
 
 def arrow_schema(table: str, names: Sequence[str] = ()) -> pa.Schema:
     """The Arrow schema of a table, or of some of its columns, with the schema version in its metadata."""
+    return schema_of(table, TABLES[table], names)
+
+
+def schema_of(table: str, declared: Sequence[Column], names: Sequence[str] = ()) -> pa.Schema:
+    """The same for a table, or a view, whose columns are declared elsewhere."""
     import pyarrow as pa
 
-    columns = {column.name: column for column in TABLES[table]}
+    columns = {column.name: column for column in declared}
     fields = [pa.field(name, arrow_type(columns[name]), columns[name].nullable) for name in names or columns]
     return pa.schema(fields, {"tcptrace_py.table": table, "tcptrace_py.schema_version": str(SCHEMA_VERSION)})

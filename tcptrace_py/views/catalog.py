@@ -10,6 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import EXIT_MEANING, UsageError
+from tcptrace_py.tables.parity import VIEWS
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES, Column
 from tcptrace_py.views.ink import Line, Part, line
 from tcptrace_py.views.where import nearest
@@ -59,6 +60,7 @@ SECTIONS = {
     "unused": "Why a packet was not used",
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
+    **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
 FACTS = ("severity", "source", "one direction", "type", "unit", "values", "tshark", "Zeek", "tcptrace")
 
@@ -77,7 +79,7 @@ def entries() -> Iterator[Entry]:
             yield Entry(section, word, meaning, {})
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
-    for table, columns in TABLES.items():
+    for table, columns in {**TABLES, **VIEWS}.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
 

@@ -168,6 +168,7 @@ Examples:
   tcpflows analyze *.pcap.gz --table connections --where 'handshake == no_answer'
   tcpflows analyze capture.pcap --table timeline --where 'anomalies has retransmission and rtt_ns > 10ms'
   tcpflows analyze capture.pcap --format parquet -o results
+  tcpflows analyze capture.pcap --schema zeek --format ndjson
   tcpflows analyze capture.pcap --fail-on error,cap_loss
 """
 
@@ -183,6 +184,9 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     table: Annotated[
         str,
         typer.Option("--table", "-t", metavar="NAME[,...]", help="captures, connections, timeline, states, events."),
+    ] = "",
+    schema: Annotated[
+        str, typer.Option("--schema", metavar="NAME", help="A view instead: zeek (conn.log by Zeek's rules), ecs.")
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")
@@ -214,7 +218,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
         verify_checksums=checksums,
     )
     request = commands.Request(
-        captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv
+        captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
     )
     return commands.analyze(request)
 

@@ -80,6 +80,7 @@ class Request:
     fail_on: str = ""
     top: int = 20
     raw_csv: bool = False
+    schema: str = ""
     verdict: Verdict = field(default_factory=Verdict)
     failed: dict[str, UnreadableError] = field(default_factory=dict)
 
@@ -103,6 +104,8 @@ def analyze(request: Request) -> ExitCode:
     """Everything that ``tcpflows analyze`` does."""
     watched = _watched(request.fail_on)
     kind = _kind(request)
+    if request.schema:
+        return _view(request, kind, watched)
     if kind == "summary":
         for trace in _traces(request, ()):
             if request.verdict.good + request.verdict.damaged > 1:
@@ -119,6 +122,37 @@ def analyze(request: Request) -> ExitCode:
         emit(grid_lines(batches, shown))
     else:
         _write(request, kind, choice, watched)
+    return request.verdict.code()
+
+
+def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
+    """A view in the words of another program, instead of our tables."""
+    from tcptrace_py.tables.parity import VIEWS
+    from tcptrace_py.tables.schema import schema_of
+    from tcptrace_py.tables.write import one_file
+
+    name = request.schema
+    if name not in VIEWS:
+        raise UsageError(f"--schema: there is no view {name!r}; there are {', '.join(VIEWS)}")
+    if request.tables or request.where or request.columns:
+        raise UsageError("--schema is a table of its own: leave --table, --where and --columns")
+    if request.output and _is_folder(request.output):
+        raise UsageError("--schema is one table: write it to a file with -o")
+    _spare_the_captures(request)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for trace in _traces(request, ()):
+            yield from trace.view_batches(name)
+            _look_for(watched, trace, request.verdict)
+
+    if kind in {"summary", "table"}:
+        from tcptrace_py.views.grid import grid_lines
+
+        emit(grid_lines(batches(), [column.name for column in VIEWS[name] if column.name not in {"capture", "uid"}]))
+    else:
+        with one_file(kind, request.output, {name: schema_of(name, VIEWS[name])}, raw_csv=request.raw_csv) as writer:
+            for batch in batches():
+                writer.put(name, batch)
     return request.verdict.code()
 
 
@@ -250,9 +284,8 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
     from tcptrace_py.tables.schema import arrow_schema
     from tcptrace_py.tables.write import file_per_table, one_file
 
+    _spare_the_captures(request)
     output = request.output
-    if output and any(_same_file(output, capture) for capture in request.captures):
-        raise UsageError(f"{output} is the capture itself")
     rows = _batches(request, choice, watched)
     ahead = list(islice(rows, 1))
     if not ahead and request.verdict.code() is ExitCode.UNREADABLE:
@@ -268,6 +301,11 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
     with one_file(kind, output, schemas, raw_csv=request.raw_csv) as writer:
         for table, batch in chain(ahead, rows):
             writer.put(table, batch)
+
+
+def _spare_the_captures(request: Request) -> None:
+    if request.output and any(_same_file(request.output, capture) for capture in request.captures):
+        raise UsageError(f"{request.output} is the capture itself")
 
 
 def _same_file(output: Path, capture: str) -> bool:

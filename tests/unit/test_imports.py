@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "tcptrace_py"
-ROOMS = ("capture", "decode", "flows", "tracker", "tables", "views")
+ROOMS = ("capture", "decode", "flows", "tracker", "peers", "tables", "views")
 GROUND = {"vocabulary", "anomalies", "columns", "errors", "_cython_shim"}
 JOINERS = {"pipeline", "trace", "analysis"}
 """Modules that join the rooms: all of them but `views`, which stands on top."""
