@@ -27,6 +27,7 @@ ORIGINAL_TOO_SMALL = cython.declare(cython.int, int(Mark.ORIGINAL_TOO_SMALL))
 TIME_ODD = cython.declare(cython.int, int(Mark.TIME_ODD))
 
 NS = cython.declare(cython.longlong, 1_000_000_000)
+LATEST = cython.declare(cython.longlong, (1 << 63) - 1)
 MAX_BLOCK = cython.declare(cython.longlong, 16 * 1024 * 1024)
 SECTION = cython.declare(cython.uint, 0x0A0D0D0A)  # the same in both byte orders
 INTERFACE = cython.declare(cython.uint, 1)
@@ -110,9 +111,14 @@ class Section:
         self.count = 0
 
 
+# The walks below prove once, at their head, that columns and chunk are as long as they say; after that each octet and
+# each row is within them by the walk's own conditions, and is not checked again.
+
+
 @cython.cfunc
 @cython.inline
 @cython.nogil
+@cython.boundscheck(False)
 @cython.exceptval(check=False)
 def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
     if big:
@@ -123,6 +129,7 @@ def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cytho
 @cython.cfunc
 @cython.inline
 @cython.nogil
+@cython.boundscheck(False)
 @cython.exceptval(check=False)
 def half(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
     if big:
@@ -131,6 +138,7 @@ def half(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cytho
 
 
 @cython.ccall
+@cython.boundscheck(False)
 def scan_pcap(
     buf: cython.const[cython.uchar][::1],
     at: cython.Py_ssize_t,
@@ -139,14 +147,19 @@ def scan_pcap(
     layout: PcapLayout,
 ) -> cython.int:
     """Rows for the records in ``buf[at:end]``; why it ended, with `rows.at` at the record that is not used yet."""
-    if at < 0 or end > len(buf):
-        raise ValueError("the chunk lies outside the buffer")
+    if at < 0 or end > len(buf) or not 0 <= rows.n <= rows.capacity:
+        raise ValueError("the chunk lies outside the buffer, or the rows outside their columns")
     offset: cython.longlong[::1] = rows.offset
     captured: cython.longlong[::1] = rows.captured
     original: cython.longlong[::1] = rows.original
     time_ns: cython.longlong[::1] = rows.time_ns
     marks: cython.int[::1] = rows.marks
+    link: cython.int[::1] = rows.link
+    interface: cython.int[::1] = rows.interface
     big: cython.bint = layout.big
+    swapped: cython.int = layout.lengths_swapped
+    max_record: cython.uint = layout.max_record
+    capacity: cython.Py_ssize_t = rows.capacity
     header: cython.Py_ssize_t = layout.header
     ticks: cython.longlong = layout.ticks
     tick_ns: cython.longlong = NS // ticks
@@ -161,7 +174,7 @@ def scan_pcap(
     mark: cython.int
     i: cython.Py_ssize_t
     with cython.nogil:
-        while n < rows.capacity:
+        while n < capacity:
             if end - at < header:
                 rows.wanted = header
                 stop = MORE
@@ -170,9 +183,9 @@ def scan_pcap(
             fraction = word(buf, at + 4, big)
             size = word(buf, at + 8, big)
             wire = word(buf, at + 12, big)
-            if layout.lengths_swapped == 1 or (layout.lengths_swapped == 2 and size > wire):
+            if swapped and (swapped == 1 or size > wire):
                 size, wire = wire, size
-            if size > layout.max_record:
+            if size > max_record:
                 rows.wanted = size
                 stop = BAD_LENGTH
                 break
@@ -197,9 +210,9 @@ def scan_pcap(
             time_ns[n] = seconds * NS + fraction * tick_ns
             marks[n] = mark
             n += 1
-    for i in range(first, n):
-        rows.link[i] = layout.link
-        rows.interface[i] = 0
+        for i in range(first, n):
+            link[i] = layout.link
+            interface[i] = 0
     rows.n = n
     rows.at = at
     return stop
@@ -343,24 +356,25 @@ def scan_pcapng(
 
 
 @cython.ccall
+@cython.boundscheck(False)
 def survey(rows: Rows, n: cython.Py_ssize_t):
     """Earliest and latest time of `n` rows (None where none has a time), and whether they share one link type."""
     if n < 1 or n > rows.capacity:
         raise ValueError("so many rows there are not")
+    link: cython.int[::1] = rows.link
+    marks: cython.int[::1] = rows.marks
+    time_ns: cython.longlong[::1] = rows.time_ns
     i: cython.Py_ssize_t
     timed: cython.Py_ssize_t = 0
     one_link: cython.bint = True
-    first: cython.longlong = 0
-    last: cython.longlong = 0
+    first: cython.longlong = LATEST
+    last: cython.longlong = -LATEST
     with cython.nogil:
         for i in range(n):
-            if rows.link[i] != rows.link[0]:
+            if link[i] != link[0]:
                 one_link = False
-            if rows.marks[i] & NO_TIME:
-                continue
-            if timed == 0 or rows.time_ns[i] < first:
-                first = rows.time_ns[i]
-            if timed == 0 or rows.time_ns[i] > last:
-                last = rows.time_ns[i]
-            timed += 1
+            if not marks[i] & NO_TIME:
+                first = min(first, time_ns[i])
+                last = max(last, time_ns[i])
+                timed += 1
     return (first if timed else None, last if timed else None, one_link)

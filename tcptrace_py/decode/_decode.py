@@ -137,25 +137,16 @@ def folded(total: cython.ulonglong) -> cython.uint:
 def summed(
     words: cython.const[cython.ulonglong][::1], first: cython.Py_ssize_t, last: cython.Py_ssize_t
 ) -> cython.ulonglong:
-    """Sum of words, their halves apart so that no carry is lost; four at a time, for speed."""
+    """Sum of words, their halves apart so that no carry is lost; so plain that compilers take several at a time."""
     low: cython.ulonglong = 0
     high: cython.ulonglong = 0
-    more_low: cython.ulonglong = 0
-    more_high: cython.ulonglong = 0
-    i: cython.Py_ssize_t = first
+    i: cython.Py_ssize_t
     if not 0 <= first <= last <= len(words):
         return 0
-    while i + 4 <= last:
-        low += (words[i] & M32) + (words[i + 1] & M32)
-        high += (words[i] >> 32) + (words[i + 1] >> 32)
-        more_low += (words[i + 2] & M32) + (words[i + 3] & M32)
-        more_high += (words[i + 2] >> 32) + (words[i + 3] >> 32)
-        i += 4
-    while i < last:
+    for i in range(first, last):
         low += words[i] & M32
         high += words[i] >> 32
-        i += 1
-    return low + high + more_low + more_high
+    return low + high
 
 
 @cython.cfunc
@@ -235,6 +226,9 @@ class Walk:
 
     def load(self, frames) -> None:
         """Take the columns of a `Frames`."""
+        columns = (frames.offset, frames.captured, frames.original, frames.time_ns, frames.link, frames.interface)
+        if frames.n > min(len(column) for column in (*columns, frames.marks)):
+            raise ValueError("a column of the frames is shorter than their number")
         self.use(frames.buffer)
         self.offset, self.captured = memoryview(frames.offset), memoryview(frames.captured)
         self.original, self.time_ns = memoryview(frames.original), memoryview(frames.time_ns)
@@ -260,8 +254,11 @@ class Walk:
         self.index = index
         return outcome
 
+    @cython.boundscheck(False)
     def enter(self, index: cython.Py_ssize_t) -> cython.void:
-        """Stand before the first header of frame `index`."""
+        """Stand before the first header of frame `index`; `load` has made sure that all columns are as long as `n`."""
+        if not 0 <= index < self.n:
+            return
         marks: cython.int = self.frame_marks[index]
         self.index = index
         self.kind = LINK + self.link[index]
@@ -394,12 +391,13 @@ class Walk:
 
     # IP
 
+    @cython.boundscheck(False)
     def _ipv4(self) -> cython.int:
         at: cython.Py_ssize_t = self.at
         header: cython.int
         total: cython.int
         protocol: cython.int
-        if at >= self.end:
+        if not 0 <= at < self.end <= len(self.buffer):
             return TRUNCATED_HEADER
         header = (self.buffer[at] & 15) * 4
         if self.buffer[at] >> 4 != 4 or header < 20:
@@ -428,10 +426,11 @@ class Walk:
         self.ip_end = ip_end or self.wire_end
         self.marks = (self.marks & ~(LENGTH_FROM_FRAME | MARK_IPV6)) | version | (0 if ip_end else LENGTH_FROM_FRAME)
 
+    @cython.boundscheck(False)
     def _ipv6(self) -> cython.int:
         at: cython.Py_ssize_t = self.at
         length: cython.int
-        if at >= self.end:
+        if not 0 <= at < self.end <= len(self.buffer):
             return TRUNCATED_HEADER
         if self.buffer[at] >> 4 != 6:
             return BAD_IP_HEADER
@@ -537,11 +536,15 @@ class Walk:
 
     # TCP
 
+    @cython.boundscheck(False)
     def _tcp(self, batch: Batch) -> cython.int:
         at: cython.Py_ssize_t = self.at
         size: cython.Py_ssize_t = self.ip_end - at
         header: cython.int
         row: cython.Py_ssize_t = batch.n
+        # All that is needed for the row, the frame and the octets below to be within their columns and the buffer
+        if not (0 <= row < batch.capacity and 0 <= self.index < self.n and 0 <= at and self.end <= len(self.buffer)):
+            return NOT_DECODED
         if size < 20:
             return BAD_TCP_HEADER
         if at + 20 > self.end:
@@ -563,6 +566,7 @@ class Walk:
         self.part += 1
         return SEGMENT
 
+    @cython.boundscheck(False)
     def _identity(self, batch: Batch, row: cython.Py_ssize_t) -> cython.void:
         """What the frame and the IP header say."""
         index: cython.Py_ssize_t = self.index
@@ -577,6 +581,7 @@ class Walk:
         batch.ttl[row], batch.tos[row], batch.ip_id[row] = self.ttl, self.tos, self.ip_id
         batch.digest[row] = 0
 
+    @cython.boundscheck(False)
     def _lengths(self) -> cython.uint:
         marks: cython.uint = 0
         if self.ip_end > self.end:
@@ -585,6 +590,7 @@ class Walk:
             marks |= ORIGINAL_LENGTH_WRONG
         return marks
 
+    @cython.boundscheck(False)
     def _options(self, batch: Batch, row: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.void:
         """RFC 9293 section 3.1.  As Linux does, a wrong size spoils one option, a length below 2 all that follow."""
         at: cython.Py_ssize_t = self.at + 20
@@ -615,6 +621,7 @@ class Walk:
             at += size
         batch.options[row] = seen
 
+    @cython.boundscheck(False)
     def _option(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
         """The bit of the option at `at`, and its value into the row."""
         kind: cython.int = self.buffer[at]

@@ -19,10 +19,10 @@ cdef class FlowTable:
 
     cpdef object release(self, Py_ssize_t slot)
     cpdef object sides(self, Py_ssize_t slot)
-    cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i) except? -1
-    cdef Py_ssize_t look(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
-    cdef bint same(self, Py_ssize_t slot, Batch batch, Py_ssize_t i) except? -1
-    cdef bint forward(self, Py_ssize_t slot, Batch batch, Py_ssize_t i) except? -1
+    cdef int hash_all(self, Batch batch, Py_ssize_t n) except? -1
+    cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i) noexcept nogil
+    cdef Py_ssize_t look(self, unsigned long long h, Batch batch, Py_ssize_t i) noexcept nogil
+    cdef int side_of(self, Py_ssize_t key, Batch batch, Py_ssize_t i) noexcept nogil
     cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
     cdef int enter(self, Py_ssize_t slot) except? -1
 

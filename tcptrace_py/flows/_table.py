@@ -74,25 +74,32 @@ class FlowTable:
     def assign(self, batch: Batch, slots: cython.int[::1], sides: cython.uchar[::1]):
         """Give every segment of the batch the slot of its pair, and the side of the pair that sent it."""
         i: cython.Py_ssize_t
-        h: cython.ulonglong
-        slot: cython.Py_ssize_t
-        if len(self.hashes) < batch.n:
+        found: cython.Py_ssize_t
+        n: cython.Py_ssize_t = batch.n
+        if len(self.hashes) < batch.capacity:
             self.hashes = memoryview(zeros("Q", batch.capacity))
-        for i in range(batch.n):
-            self.hashes[i] = self.hash_of(batch, i)
-        for i in range(batch.n):
-            if i + AHEAD < batch.n:
+        if not 0 <= n <= min(batch.capacity, len(slots), len(sides)):
+            raise ValueError("a column is shorter than the batch")
+        self.hash_all(batch, n)
+        for i in range(n):
+            if i + AHEAD < n:
                 self.expect(self.hashes[i + AHEAD], self.hashes[i + AHEAD // 2])
-            h = self.hashes[i]
-            slot = self.look(h, batch, i)
-            sides[i] = 0
-            if slot < 0:
-                slot = self.add(h, batch, i)
-            elif not self.forward(slot, batch, i):
-                sides[i] = 1
-            slots[i] = slot
+            found = self.look(self.hashes[i], batch, i)
+            if found < 0:
+                found = 2 * self.add(self.hashes[i], batch, i)
+            slots[i] = found >> 1
+            sides[i] = found & 1
 
     @cython.cfunc
+    @cython.boundscheck(False)  # as many rows as `assign` has made sure of
+    @cython.exceptval(-1, check=True)
+    def hash_all(self, batch: Batch, n: cython.Py_ssize_t) -> cython.int:
+        i: cython.Py_ssize_t
+        for i in range(n):
+            self.hashes[i] = self.hash_of(batch, i)
+
+    @cython.cfunc
+    @cython.boundscheck(False)  # what `mask` leaves is a place, and what stands there is a slot
     def expect(self, far: cython.ulonglong, near: cython.ulonglong) -> cython.int:
         """Have the places and keys of pairs to come brought into the cache."""
         if cython.compiled:
@@ -103,7 +110,9 @@ class FlowTable:
 
     def find(self, batch: Batch, i: cython.Py_ssize_t):
         """The slot of the pair in row `i` of a batch, or -1; nothing is added."""
-        return self.look(self.hash_of(batch, i), batch, i)
+        if not 0 <= i < batch.capacity:
+            raise IndexError(i)
+        return self.look(self.hash_of(batch, i), batch, i) >> 1
 
     @cython.ccall
     def release(self, slot: cython.Py_ssize_t):
@@ -126,7 +135,9 @@ class FlowTable:
 
     @cython.cfunc
     @cython.inline
-    @cython.exceptval(-1, check=True)
+    @cython.nogil
+    @cython.boundscheck(False)
+    @cython.exceptval(check=False)
     def hash_of(self, batch: Batch, i: cython.Py_ssize_t) -> cython.ulonglong:
         """The same for both directions: a sum of what each end gives."""
         src: cython.ulonglong = mixed((batch.src_lo[i] + GOLDEN * (batch.sport[i] + 1) + self.seed) & M64)
@@ -136,47 +147,46 @@ class FlowTable:
         return mixed(((src * GOLDEN & M64) + (dst * GOLDEN & M64) + batch.net[i]) & M64)
 
     @cython.cfunc
-    @cython.exceptval(-1, check=True)
+    @cython.nogil
+    @cython.boundscheck(False)  # as in `expect`; the caller knows that row `i` is there
+    @cython.exceptval(check=False)
     def look(self, h: cython.ulonglong, batch: Batch, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Twice the slot of the pair in row `i`, plus the side that sent it; negative if the pair is not there."""
         at: cython.ulonglong = h & self.mask
         slot: cython.Py_ssize_t = self.index[at]
+        side: cython.int
         while slot != FREE:
-            if slot >= 0 and self.keys[WORDS * slot + HASH] == h and self.same(slot, batch, i):
-                return slot
+            if slot >= 0 and self.keys[WORDS * slot + HASH] == h:
+                side = self.side_of(WORDS * slot, batch, i)
+                if side >= 0:
+                    return 2 * slot + side
             at = (at + 1) & self.mask
             slot = self.index[at]
         return -1
 
     @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def same(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
-        at: cython.Py_ssize_t = WORDS * slot
-        if batch.net[i] != self.keys[at + NET]:
-            return False
-        if self.forward(slot, batch, i):
-            return True
-        return (
-            batch.src_lo[i] == self.keys[at + B_LO]
-            and batch.dst_lo[i] == self.keys[at + A_LO]
-            and batch.src_hi[i] == self.keys[at + B_HI]
-            and batch.dst_hi[i] == self.keys[at + A_HI]
-            and batch.dport[i] == self.keys[at + PORTS] >> 16
-            and batch.sport[i] == self.keys[at + PORTS] & 0xFFFF
-        )
-
-    @cython.cfunc
     @cython.inline
-    @cython.exceptval(-1, check=True)
-    def forward(self, slot: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.bint:
-        at: cython.Py_ssize_t = WORDS * slot
-        return (
-            batch.src_lo[i] == self.keys[at + A_LO]
-            and batch.dst_lo[i] == self.keys[at + B_LO]
-            and batch.src_hi[i] == self.keys[at + A_HI]
-            and batch.dst_hi[i] == self.keys[at + B_HI]
-            and batch.sport[i] == self.keys[at + PORTS] >> 16
-            and batch.dport[i] == self.keys[at + PORTS] & 0xFFFF
-        )
+    @cython.nogil
+    @cython.boundscheck(False)
+    @cython.exceptval(check=False)
+    def side_of(self, key: cython.Py_ssize_t, batch: Batch, i: cython.Py_ssize_t) -> cython.int:
+        """Which end of the pair whose key begins at `key` has sent row `i`; -1 if it is another pair's."""
+        sport: cython.ulonglong = batch.sport[i]
+        dport: cython.ulonglong = batch.dport[i]
+        a_lo: cython.ulonglong = self.keys[key + A_LO]
+        a_hi: cython.ulonglong = self.keys[key + A_HI]
+        b_lo: cython.ulonglong = self.keys[key + B_LO]
+        b_hi: cython.ulonglong = self.keys[key + B_HI]
+        ports: cython.ulonglong = self.keys[key + PORTS]
+        if batch.net[i] != self.keys[key + NET]:
+            return -1
+        if ports == (sport << 16 | dport) and batch.src_lo[i] == a_lo and batch.dst_lo[i] == b_lo:
+            if batch.src_hi[i] == a_hi and batch.dst_hi[i] == b_hi:
+                return 0
+        if ports == (dport << 16 | sport) and batch.src_lo[i] == b_lo and batch.dst_lo[i] == a_lo:
+            if batch.src_hi[i] == b_hi and batch.dst_hi[i] == a_hi:
+                return 1
+        return -1
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

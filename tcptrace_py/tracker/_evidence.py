@@ -74,6 +74,14 @@ def counts_ids(me: Endpoint) -> cython.bint:
 
 
 @cython.cfunc
+@cython.inline
+@cython.exceptval(-1, check=True)
+def counts_ids_without_fail(me: Endpoint) -> cython.bint:
+    """The same, without one exception so far."""
+    return me.id_steps >= 3 and me.id_good == me.id_steps
+
+
+@cython.cfunc
 @cython.exceptval(-2, check=True)
 def sent_order(seg: Segment, me: Endpoint) -> cython.int:
     """Was it sent before (-1) or after (1) the newest captured segment of its sender?  0: no evidence."""
@@ -99,7 +107,7 @@ def compare(seg: Segment, me: Endpoint, ip_id: cython.ushort, tsval: cython.uint
 
 @cython.cfunc
 @cython.exceptval(-2, check=True)
-def order_by_feedback(seg: Segment, me: Endpoint, peer: Endpoint, hole: Hole) -> cython.int:
+def order_by_feedback(seg: Segment, me: Endpoint, peer: Endpoint, hole: Hole | None) -> cython.int:
     """The same for a segment that fills a hole: could its sender know of the loss, and has it had the time?"""
     since: cython.longlong = hole.time if hole is not None else me.gap_time
     age: cython.longlong = seg.time - since

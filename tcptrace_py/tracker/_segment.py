@@ -34,10 +34,12 @@ class Segment:
 
     `s` and `e` are its first number and the one after its last (SYN and FIN counted), `a` its ack in the peer's
     numbers (-1: none).  `steps`, `checked` and `failed` are words with one bit a step; `bits` has one an anomaly.
+    `told` and `basis` say what shows an anomaly, where somebody asks (`telling`).
     """
 
-    def __init__(self):
+    def __init__(self, telling: cython.bint):
         self.row = self.frame = self.time = 0
+        self.telling = telling
         self.told = {}
         self.basis = {}
         if not cython.compiled:  # a C array otherwise
@@ -58,14 +60,16 @@ class Segment:
     def find(self, bit: cython.ulonglong, evidence: cython.longlong) -> cython.int:
         """It has an anomaly, as the number of a frame, of octets ... shows."""
         self.bits |= bit
-        self.told[bit] = evidence
+        if self.telling:
+            self.told[bit] = evidence
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def because(self, bit: cython.ulonglong, basis: cython.int) -> cython.int:
         """It has an anomaly, and this kind of `Evidence` decided it."""
         self.bits |= bit
-        self.basis[bit] = basis
+        if self.telling:
+            self.basis[bit] = basis
 
 
 @cython.final
@@ -167,7 +171,7 @@ class Journal:
         state: cython.uchar,
     ) -> cython.int:
         """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
-        last = self.states[-1] if self.states else None
+        last = self.states[len(self.states) - 1] if self.states else None
         if last is not None and last[0] == conn_id and last[1] == side and last[3] == first and last[4] == state:
             last[3] = after
         else:

@@ -40,6 +40,9 @@ if not cython.compiled:
     def warm_item(items, at, octets):
         """The same for the object in that place, which is not touched itself."""
 
+    def warm_number(place):
+        """The same for a number in a column."""
+
 
 @cython.cfunc
 @cython.inline
@@ -161,7 +164,7 @@ class Endpoint:
             self.front = ranges[1]
             del ranges[:2]
         elif len(ranges) > 2 * MAX_RANGES:  # the farthest two become one: the hole between them is given up
-            del ranges[-3:-1]
+            del ranges[len(ranges) - 3 : len(ranges) - 1]
         if not ranges:
             self.ranges = None
         return new

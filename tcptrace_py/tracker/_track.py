@@ -1,8 +1,8 @@
 """The tracker: batches of segments in, labelled rows and finished connections out.
 
 Knows the order of work for one segment and which connections are open.  No files, no text, no clock but the capture's.
-What the rules are is in `_lives` (which connection), `_sequence` (octets, acknowledgments, windows), `_follow`
-(handshake, teardown, states) and `_resets`.
+What the rules are is in `_lives` (which connection), `_copies`, `_sequence` (octets, acknowledgments, windows),
+`_follow` (handshake, teardown, states) and `_resets`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
-    from tcptrace_py.tracker._evidence import copied, least_rtt, remember
+    from tcptrace_py.tracker._copies import Copies
+    from tcptrace_py.tracker._evidence import copied, remember
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._lives import (
         client_by_ports,
@@ -33,7 +34,7 @@ if not cython.compiled:
     from tcptrace_py.tracker._sequence import acknowledge, offer, send
     from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
 
-from tcptrace_py.columns import filled, zeros
+from tcptrace_py.columns import zeros
 from tcptrace_py.decode import _batch
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
 
@@ -63,16 +64,7 @@ USUAL_MSS = cython.declare(cython.int, 1460)  # of Ethernet, without options
 USUAL_MSS_IPV6 = cython.declare(cython.int, 1440)
 TTL_STAYS = cython.declare(cython.int, 3)  # segments with another TTL, in a row
 
-M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
-GOLDEN = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
-MIX = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
-MIX_2 = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
-MIX_3 = cython.declare(cython.ulonglong, 0xD6E8FEB86659FD93)
-MIX_4 = cython.declare(cython.ulonglong, 0xA0761D6478BD642F)
-COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
-COPY_LATE = cython.declare(cython.longlong, 100_000_000)  # where a counted IP ID, or a timestamp, is the same
-COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
 RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
 LAST = cython.declare(cython.longlong, (1 << 63) - 1)
@@ -90,7 +82,6 @@ FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
-DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
 FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
 CAP_OFFLOAD = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_offload"].code)
@@ -152,7 +143,8 @@ class Tracker:
         self.finished = [] if keep else None
         self.worst = []
         self.log = Journal("events" in keep, "states" in keep)
-        self.seg = Segment()
+        self.seg = Segment(self.log.keep_events)
+        self.copies = Copies()
         self.rings = Rings()
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.writing = writing
@@ -172,8 +164,8 @@ class Tracker:
         self.found_connections = memoryview(zeros("q", 128))
         self.handshakes = memoryview(zeros("q", 16))
         self.teardowns = memoryview(zeros("q", 16))
-        self.recent = memoryview(filled("q", 4 * COPY_PLACES, NEVER))
 
+    @cython.boundscheck(False)  # one check at the head, for all columns of the batch and these two
     def track(
         self,
         batch: Batch,
@@ -184,20 +176,25 @@ class Tracker:
     ):
         """Label rows first..after-1 of the batch; the labels stand in the tracker's columns at the same places."""
         i: cython.Py_ssize_t
+        if not 0 <= first <= after <= min(batch.capacity, len(slots), len(sides)):
+            raise ValueError("rows outside the batch")
         while len(self.by_slot) < self.flows.high:
             self.by_slot.append(None)
+        self.copies.digest(batch, first, after)
         for i in range(first, after):
             if i + FARTHEST < after:
-                warm_place(self.by_slot, slots[i + FARTHEST])
-                self.expect(slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
+                self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
+                self.copies.expect(i + NEAR_AHEAD)
+            self.read(batch, i)
             self.segment(batch, i, slots[i], sides[i])
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def expect(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
+    def expect(self, farthest: cython.Py_ssize_t, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
         """Have the connections of segments to come brought into the cache: most time went on waiting for them."""
+        warm_place(self.by_slot, farthest)
         warm_item(self.by_slot, far, 192)
-        conn: Connection = self.by_slot[near]
+        conn: Connection = cython.cast(Connection, self.by_slot[near])
         if conn is not None:
             warm(conn.client, 448)
             warm(conn.server, 448)
@@ -244,8 +241,7 @@ class Tracker:
     @cython.exceptval(-1, check=True)
     def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.int:
         seg: Segment = self.seg
-        self.read(b, i)
-        conn: Connection = self.by_slot[slot]
+        conn: Connection = cython.cast(Connection, self.by_slot[slot])
         if conn is None:
             conn = self.open(b, i, slot, side)
         elif seg.flags & SYN or conn.older is not None or conn.closed_time >= 0 or self.idle > 0:
@@ -261,7 +257,7 @@ class Tracker:
             me.any_good_sum = True
         if seg.marks & CHECKSUM_BAD and me.any_good_sum:
             seg.bits |= BAD_CHECKSUM
-        elif self.is_copy(conn, me, peer):
+        elif self.copies.has(i, seg, conn, me, peer):
             me.copies += 1
             copied(seg, me)
         else:
@@ -284,6 +280,7 @@ class Tracker:
         conn.last_row = seg.row
 
     @cython.cfunc
+    @cython.boundscheck(False)  # row `i` is within the batch, as `track` has made sure
     @cython.exceptval(-1, check=True)
     def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
         """Take the segment in hand from its batch."""
@@ -322,9 +319,8 @@ class Tracker:
         seg.steps = seg.checked = seg.failed = 0
         seg.rtt_ambiguous = False
         seg.rtt = seg.window = seg.in_flight = -1
-        if seg.told:
+        if seg.telling:
             seg.told.clear()
-        if seg.basis:
             seg.basis.clear()
         if seg.timed:
             if seg.time < self.clock:
@@ -357,58 +353,6 @@ class Tracker:
             elif not seg.flags & RST:
                 peer.base_at(seg.ack, 1)
                 seg.a = 1
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def is_copy(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
-        """Was the same transmission captured within the last milliseconds?  It then has no further effect.
-
-        The same header with the same IP ID, or, where that is 0 or absent, the same timestamp; a pure ACK or a RST may
-        be repeated by its sender, so these need the IP ID.
-        """
-        seg: Segment = self.seg
-        key: cython.ulonglong = (cython.cast(cython.ulonglong, conn.conn_id) << 1 | me.side) * GOLDEN & M64
-        key += (cython.cast(cython.ulonglong, seg.seq) << 32 | seg.ack) * MIX & M64
-        key ^= (
-            cython.cast(cython.ulonglong, seg.ip_id) << 48 | seg.flags << 16 | (seg.raw_window & 0xFFFF)
-        ) * MIX_2 & M64
-        key += cython.cast(cython.ulonglong, seg.payload) * MIX_3 & M64
-        if seg.has_ts:
-            key ^= seg.tsval * MIX_4 & M64
-        key = ((key & M64) ^ ((key & M64) >> 32)) * GOLDEN & M64
-        key ^= key >> 29
-        at: cython.Py_ssize_t = 4 * (key & (COPY_PLACES - 1))
-        name: cython.longlong = cython.cast(cython.longlong, key >> 1)
-        ahead: cython.int = (seg.ip_id - me.last_id) & 0xFFFF
-        # An IP ID above all of its sender's before is no copy: most segments end here, without a look at old ones
-        fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
-        if not fresh and self.recent[at] == name and seg.timed:
-            age: cython.longlong = seg.time - self.recent[at + 1]
-            if 0 <= age <= self.copies_within(me, peer, age):
-                seg.find(DUPLICATE_PACKET, self.recent[at + 2])
-                return True
-        self.recent[at] = name
-        self.recent[at + 1] = seg.time
-        self.recent[at + 2] = seg.frame
-        return False
-
-    @cython.cfunc
-    @cython.exceptval(-2, check=True)
-    def copies_within(self, me: Endpoint, peer: Endpoint, age: cython.longlong) -> cython.longlong:
-        """How soon a copy comes; its sender cannot have sent the same again by then."""
-        seg: Segment = self.seg
-        if seg.ip_id != 0:
-            return COPY_LATE if me.id_steps >= 3 and me.id_good == me.id_steps else COPY_WITHIN
-        if seg.span == 0:
-            return -1
-        # No timer is that short; to resend sooner takes three duplicate ACKs, and a round trip after them
-        unasked: cython.bint = me.dup_acks < 3 or age < least_rtt(peer)
-        if seg.has_ts:
-            return COPY_LATE if unasked else COPY_WITHIN
-        if seg.flags & SYN:
-            return COPY_WITHIN if peer.copies == 0 else COPY_CLOSE
-        # A path may hold the original back until the timer has run; both then come together, and the first is answered
-        return COPY_WITHIN if unasked and seg.e > me.una else COPY_CLOSE
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

@@ -1,7 +1,7 @@
 """The tests run against what they are meant to run against."""
 
+import ast
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,19 @@ import pytest
 import tcptrace_py
 from tcptrace_py.analysis import compiled
 
-PACKAGE = Path(tcptrace_py.__file__).parent
+ROOT = Path(tcptrace_py.__file__).parent.parent
+LISTS = {
+    node.targets[0].id: ast.literal_eval(node.value)
+    for node in ast.parse((ROOT / "setup.py").read_text("utf-8")).body
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+}
+SOURCES = {name: [name] for name in LISTS["COMPILED"]} | {"tcptrace_py/tracker/_joined.py": LISTS["TRACKER"]}
+"""What is compiled, and of which files it is made."""
+
+
+def libraries() -> dict[str, Path]:
+    built = {name: list(ROOT.glob(f"{name[:-3]}.*.so")) for name in SOURCES}
+    return {name: found[0] for name, found in built.items() if found}
 
 
 @pytest.mark.skipif("TCPTRACE_PY_EXPECT" not in os.environ, reason="TCPTRACE_PY_EXPECT does not say what is expected")
@@ -18,14 +30,24 @@ def test_the_package_is_compiled_or_not_as_expected():
 
 
 def test_no_compiled_module_is_older_than_its_source():
-    built = [(library, library.parent / f"{library.name.partition('.')[0]}.py") for library in PACKAGE.rglob("*.so")]
-    stale = [library.name for library, source in built if library.stat().st_mtime < source.stat().st_mtime]
+    stale = [
+        f"{library.name} of {source}"
+        for name, library in libraries().items()
+        for source in SOURCES[name]
+        if library.stat().st_mtime < (ROOT / source).stat().st_mtime
+    ]
     assert stale == [], "a stale .so hides the edited .py: pip install -e . again"
 
 
 def test_all_modules_are_compiled_or_none():
-    setup = (PACKAGE.parent / "setup.py").read_text("utf-8")
-    listed = re.findall(r'"(tcptrace_py/.+?\.py)"', setup)
-    built = [name for name in listed if list(PACKAGE.parent.glob(f"{name[:-3]}.*.so"))]
-    assert built in ([], listed)
-    assert (len(listed) > 5, bool(built)) == (True, compiled())
+    built = list(libraries())
+    assert built in ([], list(SOURCES))
+    assert bool(built) == compiled()
+    assert sorted(path.name for path in ROOT.glob("tcptrace_py/**/*.so")) == sorted(
+        path.name for path in libraries().values()
+    )
+
+
+def test_every_file_of_compiled_code_is_listed():
+    ours = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tcptrace_py/*/_[a-z]*.py")}
+    assert ours == {source for sources in SOURCES.values() for source in sources}
