@@ -543,7 +543,7 @@ class Walk:
         header: cython.int
         row: cython.Py_ssize_t = batch.n
         # All that is needed for the row, the frame and the octets below to be within their columns and the buffer
-        if not (0 <= row < batch.capacity and 0 <= self.index < self.n and 0 <= at and self.end <= len(self.buffer)):
+        if not (0 <= row < batch.capacity and 0 <= self.index < self.n and at >= 0 and self.end <= len(self.buffer)):
             return NOT_DECODED
         if size < 20:
             return BAD_TCP_HEADER

@@ -66,10 +66,8 @@ class Copies:
         for i in range(first, after):
             key = (cython.cast(cython.ulonglong, b.seq[i]) << 32 | b.ack[i]) * GOLDEN & M64
             key += (cython.cast(cython.ulonglong, b.tsval[i]) << 32 | two(b.sport[i], b.dport[i])) * MIX & M64
-            key ^= (
-                cython.cast(cython.ulonglong, two(b.ip_id[i], b.flags[i])) << 32
-                | two(b.window[i], b.payload[i] & 0xFFFF)
-            ) * MIX_2 & M64
+            rest: cython.ulonglong = two(b.ip_id[i], b.flags[i])
+            key ^= (rest << 32 | two(b.window[i], b.payload[i] & 0xFFFF)) * MIX_2 & M64
             key += (b.src_lo[i] * MIX_3 & M64) ^ (b.dst_lo[i] * MIX_4 & M64)
             key = ((key & M64) ^ ((key & M64) >> 32)) * GOLDEN & M64
             self.digests[i] = key ^ (key >> 29)

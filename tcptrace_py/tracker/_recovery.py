@@ -19,17 +19,31 @@ def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longl
     """Add lo..hi to a sorted flat list [lo, hi, lo, hi ...]; how many of these octets are new."""
     new: cython.longlong = hi - lo
     at: cython.Py_ssize_t = 0
-    while at < len(spans) and spans[at + 1] < lo:
+    n: cython.Py_ssize_t = len(spans)
+    first: cython.longlong
+    last: cython.longlong
+    while at < n:
+        last = spans[at + 1]
+        if last >= lo:
+            break
         at += 2
-    if at < len(spans) and spans[at] <= lo and hi <= spans[at + 1]:
-        return 0
     end: cython.Py_ssize_t = at
-    while end < len(spans) and spans[end] <= hi:
-        new -= max(min(hi, spans[end + 1]) - max(lo, spans[end]), 0)
-        lo = min(lo, spans[end])
-        hi = max(hi, spans[end + 1])
+    while end < n:
+        first = spans[end]
+        last = spans[end + 1]
+        if first > hi:
+            break
+        if first <= lo and hi <= last:
+            return 0
+        new -= max(min(hi, last) - max(lo, first), 0)
+        lo = min(lo, first)
+        hi = max(hi, last)
         end += 2
-    spans[at:end] = [lo, hi]
+    if end == at + 2:  # one span has grown
+        spans[at] = lo
+        spans[at + 1] = hi
+    else:
+        spans[at:end] = [lo, hi]
     return new
 
 

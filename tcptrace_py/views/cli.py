@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
@@ -120,6 +119,8 @@ def _outcome(work: Callable[[], ExitCode], *, debug: bool) -> ExitCode:
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line: a bug of ours must not look like one of the user's
         if debug:
+            import traceback  # here: it takes as long to load as the command to answer
+
             traceback.print_exc()
         advice = "please report it with the lines above" if debug else "please report it, with what --debug shows"
         say(f"internal error: {type(error).__name__}: {error}; {advice}")

@@ -5,7 +5,6 @@ Knows the one theme.  Does not know what the text says.  Every text passes `safe
 
 from __future__ import annotations
 
-import html
 import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -72,6 +71,8 @@ def coloured(parts: Line) -> str:
 
 def marked_up(parts: Line) -> str:
     """A line as HTML."""
+    import html  # here: its table of entities is large, and a terminal has no use for it
+
     return "".join(
         f'<span style="{THEME[part.style].css}">{html.escape(safe_text(part.text))}</span>'
         if part.style
