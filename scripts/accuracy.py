@@ -14,6 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.documents import ROOT
+from scripts.state_sequences import right_sequences
 from scripts.truth_table import truth_table
 
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -81,7 +82,7 @@ def main(truth: Path) -> None:
 
     table = markdown(
         {
-            "tcpflows": scored(truth, truth_table(truth / "runs")),
+            "tcpflows": scored(truth, truth_table(truth / "runs")) | right_sequences(truth / "runs"),
             "tcpflows, IP IDs set to 0": scored(truth, truth_table(truth / "runs", ip_ids=False)),
             "tshark 4.0.17": scored(truth, pd.read_parquet(truth / "tshark.parquet")),
         }

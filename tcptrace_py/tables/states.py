@@ -44,7 +44,11 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
             _prove(found, state, row, (time, frame))
         elif not found or found[-1].state != state:
             found.append(Stay(state, row, (time, frame)))
-    return [stay for stay, after in zip_longest(found, found[1:]) if after is None or after.row > stay.row]
+    return [
+        stay
+        for stay, after in zip_longest(found, found[1:])
+        if not after or after.row > stay.row or stay.proved == stay.entered
+    ]
 
 
 def _refute(found: list[Stay], state: int, since: int, at: tuple[int, int] | None) -> None:

@@ -23,9 +23,9 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 ACK = cython.declare(cython.uint, 16)
 
-MS = cython.declare(cython.longlong, 1_000_000)
 SECOND = cython.declare(cython.longlong, 1_000_000_000)
 SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
+LEAST_TIMEOUT = cython.declare(cython.longlong, 200_000_000)  # Linux's floor; RFC 6298 has 1 s
 USUAL_SEGMENT = cython.declare(cython.longlong, 1460)
 NEAR_ID = cython.declare(cython.int, 64)  # steps of an IP ID that its sender counts up, reordering included
 
@@ -137,10 +137,10 @@ def least_rtt(end: Endpoint) -> cython.longlong:
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def timeout(me: Endpoint) -> cython.longlong:
-    """The retransmission timeout as its sender might have it (RFC 6298), with Linux's floor of 200 ms."""
+    """The retransmission timeout as its sender might have it (RFC 6298), with Linux's floor."""
     if me.rtt_n == 0:
         return SECOND
-    return max(200 * MS, cython.cast(cython.longlong, me.srtt + 4 * me.rttvar))
+    return max(LEAST_TIMEOUT, cython.cast(cython.longlong, me.srtt + 4 * me.rttvar))
 
 
 @cython.cfunc

@@ -74,7 +74,7 @@ TD_FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_c
 @cython.exceptval(-1, check=True)
 def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     """Move both ends by one segment, not a RST, that `me` sent."""
-    prove(seg, conn, me, peer, log)
+    crossing: cython.bint = prove(seg, conn, me, peer, log)
     if seg.flags & SYN:
         if seg.flags & ACK:
             open_with_syn_ack(seg, conn, me, peer, log)
@@ -88,6 +88,8 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
     if seg.flags & FIN:
         close_with_fin(seg, conn, me, peer, log)
     pass_fin(seg, me, peer, log)
+    if crossing and seg.flags & (SYN | FIN):
+        log.crossed(me, seg, conn)
     log.settle(me, seg, conn)
     log.settle(peer, seg, conn)
     conn.steady = me.proved == ESTABLISHED and peer.proved == ESTABLISHED and not me.pending and not peer.pending
@@ -98,8 +100,11 @@ def follow(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
-    """Pending inputs of the sender: those that it must have had, and those that it cannot have had."""
+def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.bint:
+    """Pending inputs of the sender: those that it must have had, and those that it cannot have had.
+
+    True where the first of them was still on its way to it.
+    """
     k: cython.int = me.pending
     while k > 0:
         if proves(me.pending_at(k - 1), seg, me, peer):
@@ -107,11 +112,12 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
             break
         k -= 1
     if not me.pending:
-        return 0
+        return False
     given: cython.int = me.pending_at(0)
     if given == GOT_FIN and seg.flags & ACK and seg.a < peer.fin_end:
         log.not_yet(me, 0, False, seg, conn)
-    elif given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN and me.syns > 0:
+        return True
+    if given == GOT_SYN_ACK and seg.flags & (SYN | ACK) == SYN and me.syns > 0:
         log.not_yet(me, 0, True, seg, conn)
     elif given == GOT_ACK_OF_SYN and seg.flags & SYN:
         log.not_yet(me, 0, True, seg, conn)
@@ -121,6 +127,8 @@ def prove(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
         peer.ack_of_fin_passed = False
     elif given == GOT_SYN and seg.flags & (SYN | ACK) == SYN and me.syns == 0:
         log.not_yet(me, 0, False, seg, conn)  # a crossing SYN: it had not seen the peer's
+        return True
+    return False
 
 
 @cython.cfunc

@@ -164,6 +164,7 @@ cdef class Journal:
     cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state) except? -1
     cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
     cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1
+    cdef int crossed(self, Endpoint end, Segment seg, Connection conn) except? -1
     cdef int settle(self, Endpoint end, Segment seg, Connection conn) except? -1
     cdef int amend(
         self, long long row, long long frame, long long time, unsigned long long add, unsigned long long drop, int basis,

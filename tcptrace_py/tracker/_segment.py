@@ -188,6 +188,16 @@ class Journal:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
+    def crossed(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.int:
+        """The endpoint's own SYN or FIN, which it sent before its first pending input had come, has proved its state.
+
+        That input may come at any time from now on, and the row shows the state after it; this one was passed through.
+        """
+        if self.keep_changes and end.proved != end.state:
+            conn.changes.append(("entered", end.side, end.proved, seg.row, seg.frame, seg.time))
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
     def amend(
         self,
         row: cython.longlong,

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-EXACT, LAST = 0.93, 0.98
+EXACT, EXACT_OF_TABLE, LAST = 0.93, 0.97, 0.98
 TAPS = ["client", "mid", "server"]
 LEAST = {
     "rexmit": 0.96,
@@ -31,7 +31,11 @@ LEAST = {
     "corrupt": 1,
 }
 """F1 of each label."""
-LEAST_WITHOUT_IDS = {"rexmit": 0.93, "spurious": 0.85, "reorder": 0.85, "netdup": 0.88, "lost": 0.9}
+LEAST_WITHOUT_IDS = {
+    "client": {"rexmit": 0.94, "spurious": 0.87, "reorder": 0.96, "netdup": 0.97, "lost": 0.96},
+    "mid": {"rexmit": 0.94, "spurious": 0.9, "reorder": 0.93, "netdup": 1, "lost": 0.9},
+    "server": {"rexmit": 0.95, "spurious": 0.88, "reorder": 0.85, "netdup": 0.97, "lost": 0.93},
+}
 ROUND_TRIPS = {"clean": 0.99, "hole filled": 0.94, "karn": 0.95}
 """Share of the true round trips that are given within 5 % or half a millisecond."""
 
@@ -73,7 +77,7 @@ def test_labels(found, tap):
 @pytest.mark.parametrize("tap", TAPS)
 def test_labels_without_ip_ids(found_without_ids, tap):
     right = f1(found_without_ids, tap)
-    assert {label: right[label] for label, least in LEAST_WITHOUT_IDS.items() if right[label] < least} == {}
+    assert {label: right[label] for label, least in LEAST_WITHOUT_IDS[tap].items() if right[label] < least} == {}
 
 
 @pytest.mark.parametrize("tap", TAPS)
@@ -95,3 +99,12 @@ def test_states_are_the_kernels(found, tap, side):
     (mine,) = (row for row in found["states"] if row["tap"] == tap and row["side"] == side)
     assert mine["exact"] >= EXACT
     assert mine["last"] >= LAST
+
+
+def test_the_states_table_has_what_the_kernel_went_through():
+    """Both states, too, where an endpoint passes two in one frame, which a row of the timeline cannot show."""
+    from scripts.state_sequences import right_sequences
+
+    right = right_sequences(CORPUS / "truth" / "runs")
+    assert {(row, tap): share for row in right for tap, share in right[row].items() if share < EXACT_OF_TABLE} == {}
+    assert [sorted(taps) for taps in right.values()] == [TAPS, TAPS]
