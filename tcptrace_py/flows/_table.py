@@ -125,6 +125,20 @@ class FlowTable:
         self.n_vacant += 1
         self.used -= 1
 
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def expect_release(self, slot: cython.Py_ssize_t) -> cython.int:
+        """Have the key of a pair that is soon released brought into the cache."""
+        if cython.compiled:
+            warm_word(cython.cast(cython.p_int, cython.address(self.keys[WORDS * slot])))
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def expect_place(self, slot: cython.Py_ssize_t) -> cython.int:
+        """The same, a little later, for its place in the index."""
+        if cython.compiled:
+            warm_word(cython.address(self.index[self.keys[WORDS * slot + HASH] & self.mask]))
+
     @cython.ccall
     def sides(self, slot: cython.Py_ssize_t):
         """The pair in `slot`: ((hi, lo, port) of side 0, (hi, lo, port) of side 1, net)."""

@@ -196,6 +196,8 @@ cdef class Tracker:
     cdef Py_ssize_t closed_head
     cdef Copies copies
 
+    cdef int expect_to_leave(self, Py_ssize_t at) except? -1
+    cdef Connection another(self)
     cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
 
     cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1

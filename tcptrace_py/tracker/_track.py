@@ -111,6 +111,7 @@ CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
 WORST = cython.declare(cython.Py_ssize_t, 20)
 FARTHEST = cython.declare(cython.Py_ssize_t, 18)
 FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
+WHOLE = cython.declare(cython.long, 688)  # octets of an endpoint
 NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
 
 # S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
@@ -204,11 +205,8 @@ class Tracker:
         now: cython.longlong = max(self.clock, 0)
         conn: Connection
         while self.closed_head < len(self.closed):
-            if self.closed_head + 6 < len(self.closed):
-                warm_item(self.closed, self.closed_head + 6, 192)
-                conn = self.closed[self.closed_head + 3]
-                warm(conn.client, 448)
-                warm(conn.server, 448)
+            if self.closed_head + 9 < len(self.closed):
+                self.expect_to_leave(self.closed_head)
             conn = self.closed[self.closed_head]
             if conn.queued_time + self.linger >= now:
                 break
@@ -226,6 +224,18 @@ class Tracker:
             self.closed_head = 0
         if self.live > self.max_open:
             self.evict(self.live - self.max_open * 3 // 4)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def expect_to_leave(self, at: cython.Py_ssize_t) -> cython.int:
+        """Have those that leave next brought into the cache: nobody has looked at them for 2MSL."""
+        warm_item(self.closed, at + 9, 192)
+        conn: Connection = cython.cast(Connection, self.closed[at + 6])
+        warm(conn.client, 448)
+        warm(conn.server, 448)
+        self.flows.expect_release(conn.slot)
+        conn = cython.cast(Connection, self.closed[at + 3])
+        self.flows.expect_place(conn.slot)
 
     def icmp_error(self, slot: cython.Py_ssize_t):
         """An ICMP error quotes a segment of the pair in `slot`: the conn_id that it concerns, or -1."""
@@ -566,7 +576,7 @@ class Tracker:
             roles = FROM_PORT if by_port >= 0 else FROM_FIRST
             if by_port == 1:
                 client = 1 - side
-        conn: Connection = self.spare.pop() if self.spare else new_connection()
+        conn: Connection = self.another()
         conn.begin(self.next_id, slot, client)
         self.next_id += 1
         self.live += 1
@@ -580,6 +590,20 @@ class Tracker:
         if roles == FROM_SYN:
             conn.client.syn_id = seg.ip_id
         self.by_slot[slot] = conn
+        return conn
+
+    @cython.cfunc
+    def another(self) -> Connection:
+        """An object for a connection: one that has left, or a new one."""
+        if not self.spare:
+            return new_connection()
+        conn: Connection = self.spare.pop()
+        n: cython.Py_ssize_t = len(self.spare)
+        if n > 1:  # the next one and the one after it are all overwritten soon
+            warm_item(self.spare, n - 2, WHOLE // 2)
+            after: Connection = cython.cast(Connection, self.spare[n - 1])
+            warm(after.client, WHOLE)
+            warm(after.server, WHOLE)
         return conn
 
     @cython.cfunc
