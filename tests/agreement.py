@@ -151,11 +151,18 @@ def _states(conn: Row, rows: list[Row], stays: list[Row]) -> Iterator[str]:
         mine = [stay for stay in stays if stay["endpoint"] == end]
         yield from _differ(f"{end}_state", conn[f"{end}_state"], rows[-1][f"{end}_state"])
         shown = [(state, next(group)["frame"]) for state, group in groupby(rows, itemgetter(f"{end}_state"))]
-        begun = [state for state, _ in shown[: len(shown) - len(mine)]]
+        lasting = [stay for stay in mine if not _passed_through(stay)]
+        begun = [state for state, _ in shown[: len(shown) - len(lasting)]]
         if not BEFORE.issuperset(begun):
             yield f"no stays of the {end} for {begun} in the rows"
-        yield from _differ(f"stays of the {end}", [(s["state"], s["entered_frame"]) for s in mine], shown[len(begun) :])
+        told = [(stay["state"], stay["entered_frame"]) for stay in lasting]
+        yield from _differ(f"stays of the {end}", told, shown[len(begun) :])
         yield from _chain(end, mine)
+
+
+def _passed_through(stay: Row) -> bool:
+    """Entered, proved and left in one frame, whose row shows the state after it."""
+    return stay["entered_frame"] == stay["proved_frame"] == stay["left_frame"]
 
 
 def _chain(end: str, stays: Iterable[Row]) -> Iterator[str]:
