@@ -1,0 +1,72 @@
+"""What the acknowledgments of one end's segments tell: round trips, duplicates.  All stand with the end that sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcptrace_py.peers.tcptrace.times import Times
+
+if TYPE_CHECKING:
+    from tcptrace_py.peers.tcptrace.octets import Octets, Sent
+
+
+class Answers:
+    """Round trips by kind, and acknowledgments that say nothing new."""
+
+    def __init__(self) -> None:
+        self.samples = Times()
+        self.full = Times()  # of segments as large as the largest with a sample
+        self.full_size = 0
+        self.last = Times()  # ambiguous: of segments that were sent again, from the last time
+        self.handshake = 0
+        self.post_loss = self.cumulative = 0
+        self.duplicates = self.triples = 0
+        self._in_a_row = 0
+
+    def take(self, octets: Octets, ack: int, time: int, syn: int | None) -> None:
+        """An acknowledgment up to `ack`; `syn` is the number of this end's SYN."""
+        latest = 0  # when something below was sent last
+        for known in octets.sent:
+            if known.first >= ack:
+                break
+            if not known.acked:
+                known.acked = True
+                if known.end == ack:
+                    self._direct(known, time - known.time, latest, is_syn=known.first == syn)
+                else:  # also one that is acknowledged in part
+                    self.cumulative += 1
+            latest = max(latest, known.time)
+        octets.settle()
+
+    def _direct(self, known: Sent, took: int, latest: int, *, is_syn: bool) -> None:
+        if latest > known.time:
+            self.post_loss += 1
+        elif known.resent:
+            self.last.take(took)
+        else:
+            self.samples.take(took)
+            if is_syn:
+                self.handshake = took
+            self._full_sized(known.end - known.first, took)
+
+    def _full_sized(self, size: int, took: int) -> None:
+        """A larger segment starts the statistics afresh; and one of a single octet always does."""
+        size = size if size > 1 else 0
+        if size > self.full_size or not self.full_size:
+            self.full_size = size
+            self.full = Times()
+        if size == self.full_size:
+            self.full.take(took)
+
+    def repeat(self, *, is_duplicate: bool) -> None:
+        """One more acknowledgment that does not move on."""
+        if not is_duplicate:
+            self._in_a_row = 0
+            return
+        self.duplicates += 1
+        self._in_a_row += 1
+        self.triples += self._in_a_row == 3
+
+    def moved_on(self) -> None:
+        """The acknowledgment was a higher one."""
+        self._in_a_row = 0

@@ -1,0 +1,78 @@
+"""Windows that one end advertised, and the octets that it had outstanding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcptrace_py.peers.tcptrace.packet import ACK, RST, SYN
+
+if TYPE_CHECKING:
+    from tcptrace_py.peers.tcptrace.packet import Packet
+
+SECOND = 1_000_000
+
+
+class Advertised:
+    """Windows as advertised, scaled where both ends have agreed to."""
+
+    def __init__(self) -> None:
+        self.asked = False  # the option was on its SYN
+        self.shift = 0
+        self.last = 0
+        self.most = self.least = self.sum = self.zero = self.packets = 0
+        self._scaled = False
+
+    def take(self, packet: Packet, peer: Advertised) -> None:
+        """The window of a packet.  Those of SYN are forgotten where scaling is agreed on, those of RST never count."""
+        window, is_syn = packet.window, packet.flags & SYN
+        if not is_syn:
+            self._agree(peer)
+            window <<= self.shift
+        self.packets += 1
+        if packet.flags & RST or not packet.flags & (SYN | ACK):
+            return
+        self.last = window
+        self.zero += not window and not is_syn
+        self.most = max(self.most, window)
+        if window and (not self.least or window < self.least):
+            self.least = window
+        self.sum += window
+
+    def _agree(self, peer: Advertised) -> None:
+        """The handshake is over: either both have asked, or there is no scaling."""
+        if not (self.asked and peer.asked):
+            self.shift = peer.shift = 0
+        elif not self._scaled:
+            self._scaled = True
+            self.most = self.least = self.sum = self.packets = 0
+
+    def mean(self) -> int:
+        """Over all packets, whether or not their window counts."""
+        return self.sum // self.packets if self.packets else 0
+
+
+class Outstanding:
+    """Octets sent and not acknowledged, at each packet that is neither SYN, RST, sent again nor out of order."""
+
+    def __init__(self) -> None:
+        self.acked: int | None = None  # the acknowledgment that counts; None: the end was never answered
+        self.most = self.least = self.sum = self.samples = 0
+        self.over_time = 0  # octets times seconds, each interval rounded down
+        self._now = 0
+        self._since: int | None = None
+
+    def sample(self, packet: Packet, end: int) -> None:
+        """Look at a packet whose payload ends at `end`; one octet too many once there is an acknowledgment."""
+        outstanding = packet.payload if self.acked is None else max(end - self.acked + 1, 0)
+        if self._since is not None:
+            self.over_time += self._now * max(packet.time - self._since, 0) // SECOND
+        self._now, self._since = outstanding, packet.time
+        if outstanding:
+            self.most = max(self.most, outstanding)
+            self.least = min(self.least or outstanding, outstanding)
+        self.sum += outstanding
+        self.samples += 1
+
+    def mean(self) -> int:
+        """Over all samples."""
+        return self.sum // self.samples if self.samples else 0
