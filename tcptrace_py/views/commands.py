@@ -139,6 +139,7 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     if request.output and _is_folder(request.output):
         raise UsageError("--schema is one table: write it to a file with -o")
     _spare_the_captures(request)
+    view = VIEWS[name]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for trace in _traces(request, ()):
@@ -148,9 +149,9 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     if kind in {"summary", "table"}:
         from tcptrace_py.views.grid import grid_lines
 
-        emit(grid_lines(batches(), [column.name for column in VIEWS[name] if column.name not in {"capture", "uid"}]))
+        emit(grid_lines(batches(), view.shown))
     else:
-        with one_file(kind, request.output, {name: schema_of(name, VIEWS[name])}, raw_csv=request.raw_csv) as writer:
+        with one_file(kind, request.output, {name: schema_of(name, view.columns)}, raw_csv=request.raw_csv) as writer:
             for batch in batches():
                 writer.put(name, batch)
     return request.verdict.code()

@@ -81,7 +81,7 @@ def test_a_view_on_the_command_line(tmp_path):
     code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "-f", "ndjson")
     assert (code, json.loads(out)["conn_state"], json.loads(out)["history"]) == (0, "SF", "ShADadFf")
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zek")
-    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, ecs\n")
+    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, ecs\n")
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "--table", "states")
     assert code == 2
     assert "leave --table" in err

@@ -9,6 +9,8 @@ from tcptrace_py.peers.tcptrace.times import Times
 if TYPE_CHECKING:
     from tcptrace_py.peers.tcptrace.octets import Octets, Sent
 
+TRIPLE = 3  # RFC 5681: the third one is taken for a loss
+
 
 class Answers:
     """Round trips by kind, and acknowledgments that say nothing new."""
@@ -25,18 +27,11 @@ class Answers:
 
     def take(self, octets: Octets, ack: int, time: int, syn: int | None) -> None:
         """An acknowledgment up to `ack`; `syn` is the number of this end's SYN."""
-        latest = 0  # when something below was sent last
-        for known in octets.sent:
-            if known.first >= ack:
-                break
-            if not known.acked:
-                known.acked = True
-                if known.end == ack:
-                    self._direct(known, time - known.time, latest, is_syn=known.first == syn)
-                else:  # also one that is acknowledged in part
-                    self.cumulative += 1
-            latest = max(latest, known.time)
-        octets.settle()
+        for known, latest in octets.acknowledge(ack):
+            if known.end == ack:
+                self._direct(known, time - known.time, latest, is_syn=known.first == syn)
+            else:  # also one that is acknowledged in part
+                self.cumulative += 1
 
     def _direct(self, known: Sent, took: int, latest: int, *, is_syn: bool) -> None:
         if latest > known.time:
@@ -65,7 +60,7 @@ class Answers:
             return
         self.duplicates += 1
         self._in_a_row += 1
-        self.triples += self._in_a_row == 3
+        self.triples += self._in_a_row == TRIPLE
 
     def moved_on(self) -> None:
         """The acknowledgment was a higher one."""

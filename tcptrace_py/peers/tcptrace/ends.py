@@ -56,7 +56,7 @@ class End:
 
     def unique(self) -> int:
         """Octets of the stream that were seen: SYN and FIN are none, however often they came."""
-        return self.fresh - (self.syns > 0) - (self.fins > 0)
+        return max(self.fresh - (self.syns > 0) - (self.fins > 0), 0)
 
     def send(self, packet: Packet, peer: End) -> None:
         """Count a packet that this end sent."""
@@ -159,7 +159,7 @@ class End:
             self._highest_ack = peer.outstanding.acked = ack
             peer.answers.moved_on()
             if peer.syn is None or ack != peer.syn + 1:
-                peer._flight_over = True  # noqa: SLF001 - the same class
+                peer._flight_over = True
         else:
             same = ack == self.acked and not packet.payload and packet.window == self._acked_window
             seen = same and peer.outstanding.most > 0 and peer.octets.ends_at(ack)

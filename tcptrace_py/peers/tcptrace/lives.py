@@ -59,7 +59,7 @@ class Conversation:
         """RESET whatever else; yes with SYN and FIN of both ends."""
         if self.is_reset():
             return "RESET"
-        return "yes" if self.seen("syns") == self.seen("fins") == 2 else "no"
+        return "yes" if self.seen("syns") == self.seen("fins") == len(self.ends) else "no"
 
     def seen(self, what: str) -> int:
         """How many ends have sent a SYN, or a FIN."""
@@ -117,4 +117,4 @@ def _packets(batch: Batch) -> Iterator[tuple[Address, Address, int, Packet]]:
     for row, (source, target, net, (time, *others), blocks) in enumerate(each):
         edges = sack[row, : 2 * blocks].tolist() if blocks else []
         pairs = list(zip(edges[::2], edges[1::2], strict=True))
-        yield source, target, net, Packet(time // 1000, *others, pairs)
+        yield source, target, net, Packet._make((time // 1000, *others, pairs))

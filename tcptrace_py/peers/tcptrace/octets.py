@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.peers.tcptrace.times import Times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FIRST = attrgetter("first")
 
@@ -40,6 +43,8 @@ class Octets:
         self.sent: list[Sent] = []
         self.most_resent = 0
         self.gaps = Times()
+        self._settled = 0  # entries at the front that are acknowledged
+        self._latest = 0  # when any of them was sent last
 
     def add(self, first: int, end: int, time: int) -> Placed:
         """Enter a segment; what overlaps an entry was sent again, the rest is new."""
@@ -52,7 +57,7 @@ class Octets:
             known = self.sent[at] if at < len(self.sent) else None
             if known is None or first < known.first:
                 stop = end if known is None else min(end, known.first)
-                self.sent.insert(at, Sent(first, stop, time))
+                self._insert(at, Sent(first, stop, time))
                 late = late or known is not None
                 fresh += stop - first
             else:
@@ -73,16 +78,34 @@ class Octets:
                 self.gaps.take(time - known.time)
         if met_first:
             known.time = time
+            if known.acked:
+                self._latest = max(self._latest, time)
 
     def ends_at(self, number: int) -> bool:
         """Does an entry end just before this number?"""
         at = bisect_left(self.sent, number, key=FIRST)
         return at > 0 and self.sent[at - 1].end == number
 
-    def settle(self) -> None:
-        """Make one entry of neighbours at the front that are acknowledged: nothing more is asked about each of them."""
-        sent = self.sent
-        while len(sent) > 1 and sent[0].acked and sent[1].acked and sent[0].end == sent[1].first:
-            sent[1].first = sent[0].first
-            sent[1].time = max(sent[0].time, sent[1].time)
-            del sent[0]
+    def acknowledge(self, ack: int) -> Iterator[tuple[Sent, int]]:
+        """Entries that now are acknowledged at least in part, each with when anything below it was sent last."""
+        while self._settled < len(self.sent) and (known := self.sent[self._settled]).first < ack:
+            if not known.acked:
+                known.acked = True
+                yield known, self._latest
+            self._latest = max(self._latest, known.time)
+            self._settle(known)
+
+    def _settle(self, known: Sent) -> None:
+        """Make one entry of it and its neighbour below, of which nothing more is asked each by itself."""
+        below = self.sent[self._settled - 1] if self._settled else None
+        if below is None or below.end < known.first:
+            self._settled += 1
+            return
+        below.end, below.time = known.end, max(below.time, known.time)
+        del self.sent[self._settled]
+
+    def _insert(self, at: int, entry: Sent) -> None:
+        self.sent.insert(at, entry)
+        if at < self._settled:
+            self._settled = at
+            self._latest = max((known.time for known in self.sent[:at]), default=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import sqrt
 
+FEWEST = 3  # times that have a standard deviation
+
 
 class Times:
     """Count, least, greatest, mean and standard deviation of times in microseconds."""
@@ -27,6 +29,6 @@ class Times:
 
     def deviation(self) -> float:
         """Of a sample; 0 for fewer than three."""
-        if self.count < 3:
+        if self.count < FEWEST:
             return 0.0
         return sqrt(max(self.squares - self.sum * self.sum / self.count, 0) / (self.count - 1))

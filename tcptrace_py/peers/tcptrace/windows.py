@@ -26,7 +26,7 @@ class Advertised:
         """The window of a packet.  Those of SYN are forgotten where scaling is agreed on, those of RST never count."""
         window, is_syn = packet.window, packet.flags & SYN
         if not is_syn:
-            self._agree(peer)
+            self._agree(peer, is_reset=packet.flags & RST != 0)
             window <<= self.shift
         self.packets += 1
         if packet.flags & RST or not packet.flags & (SYN | ACK):
@@ -38,11 +38,11 @@ class Advertised:
             self.least = window
         self.sum += window
 
-    def _agree(self, peer: Advertised) -> None:
+    def _agree(self, peer: Advertised, *, is_reset: bool) -> None:
         """The handshake is over: either both have asked, or there is no scaling."""
         if not (self.asked and peer.asked):
             self.shift = peer.shift = 0
-        elif not self._scaled:
+        elif not self._scaled and not is_reset:
             self._scaled = True
             self.most = self.least = self.sum = self.packets = 0
 
@@ -63,11 +63,11 @@ class Outstanding:
 
     def sample(self, packet: Packet, end: int) -> None:
         """Look at a packet whose payload ends at `end`; one octet too many once there is an acknowledgment."""
-        outstanding = packet.payload if self.acked is None else max(end - self.acked + 1, 0)
+        outstanding = packet.payload if self.acked is None else end - self.acked + 1
         if self._since is not None:
             self.over_time += self._now * max(packet.time - self._since, 0) // SECOND
         self._now, self._since = outstanding, packet.time
-        if outstanding:
+        if outstanding > 0:
             self.most = max(self.most, outstanding)
             self.least = min(self.least or outstanding, outstanding)
         self.sum += outstanding
