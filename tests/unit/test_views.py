@@ -66,6 +66,71 @@ def test_zeek_forgets_a_closed_connection(tmp_path):
     assert [row["history"] for row in trace.view("zeek").to_dict("records")] == ["ShAFf", "A"]
 
 
+def counters(trace, *names):
+    """Both directions of each connection, as ``a to b / b to a``."""
+    return [
+        [(row[f"a2b_{name}"], row[f"b2a_{name}"]) for name in names]
+        for row in trace.view("tcptrace").to_dict("records")
+    ]
+
+
+DATA = packet(">", ACK, 10, 100, b"abc")
+TOLD_BY_TCPTRACE = {
+    "data again": (
+        [*OPEN, DATA, DATA, packet("<", ACK, 100, 13)],
+        {
+            "actual_data_bytes": (6, 0),
+            "rexmt_data_bytes": (3, 0),
+            "unique_bytes_sent": (3, 0),
+            "ambiguous_acks": (1, 0),
+        },
+    ),
+    "a hole that is filled": (
+        [*OPEN, packet(">", ACK, 13, 100, b"def"), DATA, packet("<", ACK, 100, 16)],
+        {"outoforder_pkts": (1, 0), "rexmt_data_pkts": (0, 0), "post_loss_acks": (1, 0), "segs_cum_acked": (1, 0)},
+    ),
+    "acknowledged in part": (
+        [*OPEN, DATA, packet("<", ACK, 100, 12), packet("<", ACK, 100, 13)],
+        {"rtt_samples": (1, 1), "segs_cum_acked": (1, 0), "duplicate_acks": (0, 0)},
+    ),
+    "three duplicates": (
+        [*OPEN, DATA, *[packet("<", ACK, 100, 13)] * 4],
+        {"duplicate_acks": (3, 0), "triple_dupacks": (1, 0), "pure_acks_sent": (1, 4)},
+    ),
+    "closed": (
+        [*STORIES["closed"][0]],
+        {"syn_fin_pkts": ("1/1", "1/1"), "ttl_stream_length_bytes": (0, 0), "duplicate_acks": (0, 0)},
+    ),
+}
+"""Packets a millisecond apart, and what tcptrace 6.6.7 said of them."""
+
+
+@pytest.mark.parametrize("story", TOLD_BY_TCPTRACE)
+def test_tcptrace(story, tmp_path):
+    packets, told = TOLD_BY_TCPTRACE[story]
+    trace = tt.analyze(write_pcap(tmp_path / "story.pcap", packets, step_ns=1_000_000))
+    assert counters(trace, *told) == [list(told.values())]
+
+
+def test_tcptrace_cuts_at_four_minutes_of_silence(tmp_path):
+    path = write_pcap(tmp_path / "idle.pcap", [DATA] * 3, times=[0, 240_000_000_000, 480_000_001_000])
+    assert counters(tt.analyze(path), "total_packets", "rexmt_data_pkts") == [[(2, 0), (1, 0)], [(1, 0), (0, 0)]]
+
+
+@pytest.mark.parametrize(("number", "connections"), [(9, 1), (8, 2), (500, 1), (11 + 8192, 1), (11 + 8193, 2)])
+def test_tcptrace_after_a_fin_a_syn_outside_the_window_begins_another_connection(number, connections, tmp_path):
+    packets = [*OPEN, packet(">", FIN | ACK, 10, 100), packet("<", ACK, 100, 11), packet(">", SYN, number)]
+    trace = tt.analyze(write_pcap(tmp_path / "again.pcap", packets))
+    assert len(trace.view("tcptrace")) == connections
+
+
+def test_tcptrace_has_its_own_roles_and_names():
+    (row,) = tt.analyze(FIXTURES / "loss_bulk.pcap").view("tcptrace").to_dict("records")
+    assert (row["host_a"], row["port_b"], row["complete"], row["total_packets"]) == ("10.9.0.1", 80, "yes", 148)
+    assert (row["b2a_unique_bytes_sent"], row["b2a_outoforder_pkts"], row["b2a_post_loss_acks"]) == (120_000, 3, 2)
+    assert (row["b2a_rtt_samples"], row["b2a_rtt_avg_ms"], row["a2b_rtt_avg_ms"]) == (43, 0.1, 20.2)
+
+
 def test_ecs_says_the_same_as_the_connections():
     trace = tt.analyze(FIXTURES / "port_reuse.pcap")
     mine, theirs = trace.connections, trace.view("ecs")
@@ -80,6 +145,10 @@ def test_a_view_on_the_command_line(tmp_path):
 
     code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "-f", "ndjson")
     assert (code, json.loads(out)["conn_state"], json.loads(out)["history"]) == (0, "SF", "ShADadFf")
+    code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace", "-f", "ndjson")
+    assert (code, len(json.loads(out)), json.loads(out)["a2b_syn_fin_pkts"]) == (0, 152, "1/1")
+    code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace")
+    assert (code, out.split()[:3], len(out.splitlines())) == (0, ["host_a", "port_a", "host_b"], 2)
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zek")
     assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, ecs\n")
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "--table", "states")

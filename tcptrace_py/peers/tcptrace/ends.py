@@ -41,7 +41,7 @@ class End:
         self.latest: int | None = None  # time of its latest packet
         self.idle = 0
         self.copies = 0
-        self.acked: int | None = None  # its last acknowledgment, on the peer's line
+        self.acked = 0  # its last acknowledgment, as sent
         self._highest_ack: int | None = None
         self._acked_window = 0
         self._flight_over = False
@@ -135,7 +135,7 @@ class End:
         """Enter its octets in the list; whether they are new and in order, as those of a window probe always are."""
         flags, size = packet.flags, packet.payload
         end = first + size + (flags & SYN != 0) + (flags & FIN != 0)
-        if size and peer.advertised.packets and not peer.advertised.last and peer.acks and not flags & SYN:
+        if size and peer.advertised.last == 0 and not flags & SYN:
             self.probes += 1
             self.probe_octets += size
             return True
@@ -156,20 +156,20 @@ class End:
         ack = peer.line(packet.ack)
         peer.answers.take(peer.octets, ack, packet.time, peer.syn)
         if self._highest_ack is None or ack > self._highest_ack:
-            self._highest_ack = peer.outstanding.acked = ack
+            self._highest_ack = ack
             peer.answers.moved_on()
+            if not packet.flags & RST:
+                peer.outstanding.acked = ack
             if peer.syn is None or ack != peer.syn + 1:
                 peer._flight_over = True
         else:
-            same = ack == self.acked and not packet.payload and packet.window == self._acked_window
+            same = packet.ack == self.acked and not packet.payload and packet.window == self._acked_window
             seen = same and peer.outstanding.most > 0 and peer.octets.ends_at(ack)
             peer.answers.repeat(is_duplicate=seen)
-        self.acked, self._acked_window = ack, packet.window
+        self.acked, self._acked_window = packet.ack, packet.window
 
 
 def _is_dsack(packet: Packet) -> bool:
-    """RFC 2883: the first block is acknowledged already, or lies within the second."""
+    """RFC 2883: the first block is acknowledged already, or lies within the second; by plain numbers."""
     (left, right), *others = packet.blocks
-    if ahead(packet.ack, right) >= 0:
-        return True
-    return bool(others) and ahead(left, others[0][0]) >= 0 and ahead(others[0][1], right) >= 0
+    return right <= packet.ack or (bool(others) and others[0][0] <= left and right <= others[0][1])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.peers.tcptrace.counters import counters
 from tcptrace_py.peers.tcptrace.ends import End
-from tcptrace_py.peers.tcptrace.packet import COLUMNS, SYN, Packet
+from tcptrace_py.peers.tcptrace.packet import CIRCLE, COLUMNS, SYN, Packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +39,13 @@ class Conversation:
         if not packet.flags & SYN:
             return False
         me, peer = self.ends[side], self.ends[1 - side]
-        number = me.line(packet.seq)
-        if me.syns > 1 and number != me.syn:
+        syn = None if me.syn is None else me.syn % CIRCLE
+        if me.syns > 1 and packet.seq != syn:
             return True
         if not self.is_reset() and not me.fins and not peer.fins:
             return False
-        below = me.syn is not None and number < me.syn
-        return below or peer.acked is None or number > peer.acked + peer.advertised.last
+        below = syn is not None and packet.seq < syn  # plain numbers, here and below: it takes no account of the circle
+        return below or packet.seq > peer.acked + (peer.advertised.last or 0)
 
     def is_reset(self) -> bool:
         """Has any end sent RST?"""

@@ -18,7 +18,7 @@ class Advertised:
     def __init__(self) -> None:
         self.asked = False  # the option was on its SYN
         self.shift = 0
-        self.last = 0
+        self.last: int | None = None
         self.most = self.least = self.sum = self.zero = self.packets = 0
         self._scaled = False
 
@@ -75,4 +75,4 @@ class Outstanding:
 
     def mean(self) -> int:
         """Over all samples."""
-        return self.sum // self.samples if self.samples else 0
+        return max(self.sum // self.samples, 0) if self.samples else 0
