@@ -20,28 +20,29 @@ class Answers:
         self.full = Times()  # of segments as large as the largest with a sample
         self.full_size = 0
         self.last = Times()  # ambiguous: of segments that were sent again, from the last time
-        self.handshake = 0
+        self.handshake = self._latest = 0
         self.post_loss = self.cumulative = 0
         self.duplicates = self.triples = 0
         self._in_a_row = 0
 
     def take(self, octets: Octets, ack: int, time: int, syn: int | None) -> None:
-        """An acknowledgment up to `ack`; `syn` is the number of this end's SYN."""
+        """An acknowledgment up to `ack`; `syn` is the number of this end's SYN, if it sent only one."""
         for known, latest in octets.acknowledge(ack):
             if known.end == ack:
-                self._direct(known, time - known.time, latest, is_syn=known.first == syn)
+                self._direct(known, time - known.time, latest)
             else:  # also one that is acknowledged in part
                 self.cumulative += 1
+        if syn is not None and ack == syn + 1:  # also one that comes late: then it is the round trip measured last
+            self.handshake = self._latest
 
-    def _direct(self, known: Sent, took: int, latest: int, *, is_syn: bool) -> None:
+    def _direct(self, known: Sent, took: int, latest: int) -> None:
         if latest > known.time:
             self.post_loss += 1
         elif known.resent:
             self.last.take(took)
         else:
             self.samples.take(took)
-            if is_syn:
-                self.handshake = took
+            self._latest = took
             self._full_sized(known.end - known.first, took)
 
     def _full_sized(self, size: int, took: int) -> None:

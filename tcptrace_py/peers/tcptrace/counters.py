@@ -80,7 +80,7 @@ def _windows(end: End, lasted: int) -> dict[str, Any]:
         "max_owin_bytes": outstanding.most,
         "min_non_zero_owin_bytes": outstanding.least,
         "avg_owin_bytes": outstanding.mean(),
-        "wavg_owin_bytes": int(max(outstanding.over_time, 0) * SECOND / lasted) if lasted else None,
+        "wavg_owin_bytes": int(outstanding.over_time * SECOND / lasted) if lasted else None,
         "initial_window_bytes": end.initial_octets,
         "initial_window_pkts": end.initial_packets,
     }

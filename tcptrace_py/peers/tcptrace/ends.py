@@ -145,28 +145,27 @@ class End:
         if placed.again:
             self.resent_packets += 1
             self.resent_octets += placed.again
-        elif placed.late:
-            self.late_packets += 1
+        self.late_packets += placed.late
         if size and not placed.again and not self._flight_over and not flags & RST:
             self.initial_packets += 1
             self.initial_octets += size
         return not placed.again and not placed.late
 
     def _acknowledge(self, packet: Packet, peer: End) -> None:
-        ack = peer.line(packet.ack)
-        peer.answers.take(peer.octets, ack, packet.time, peer.syn)
+        ack, window = peer.line(packet.ack), self.advertised.scaled(packet)
+        peer.answers.take(peer.octets, ack, packet.time, peer.syn if peer.syns == 1 else None)
+        if not packet.flags & RST:
+            peer.outstanding.acked = ack
         if self._highest_ack is None or ack > self._highest_ack:
             self._highest_ack = ack
             peer.answers.moved_on()
-            if not packet.flags & RST:
-                peer.outstanding.acked = ack
             if peer.syn is None or ack != peer.syn + 1:
                 peer._flight_over = True
         else:
-            same = packet.ack == self.acked and not packet.payload and packet.window == self._acked_window
-            seen = same and peer.outstanding.most > 0 and peer.octets.ends_at(ack)
+            same = packet.ack == self.acked and not packet.payload and window == self._acked_window
+            seen = same and peer.outstanding.seen and peer.octets.ends_at(ack)
             peer.answers.repeat(is_duplicate=seen)
-        self.acked, self._acked_window = packet.ack, packet.window
+        self.acked, self._acked_window = packet.ack, window
 
 
 def _is_dsack(packet: Packet) -> bool:

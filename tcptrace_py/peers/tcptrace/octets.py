@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST = attrgetter("first")
+QUARTER = 1 << 30
 
 
 class Sent:
@@ -49,37 +50,39 @@ class Octets:
     def add(self, first: int, end: int, time: int) -> Placed:
         """Enter a segment; what overlaps an entry was sent again, the rest is new."""
         again = fresh = 0
-        late, whole = False, True  # whole: the entry that the segment meets first
+        late = False
         at = bisect_right(self.sent, first, key=FIRST)
         if at and self.sent[at - 1].end > first:
             at -= 1
         while first < end:
             known = self.sent[at] if at < len(self.sent) else None
+            stop = min(end, _border(first))
             if known is None or first < known.first:
-                stop = end if known is None else min(end, known.first)
+                stop = min(stop, known.first) if known else stop
                 self._insert(at, Sent(first, stop, time))
                 late = late or known is not None
                 fresh += stop - first
             else:
-                stop = min(end, known.end)
+                stop = min(stop, known.end)
+                self._repeat(known, time, met_first=not again)
+                late = late and stop < known.end  # an older segment that is repeated to its end takes it back
                 again += stop - first
-                self._repeat(known, time, met_first=whole, all_of_it=stop == known.end)
-                whole = False
             first = stop
             at += 1
         return Placed(again, fresh, late)
 
-    def _repeat(self, known: Sent, time: int, *, met_first: bool, all_of_it: bool) -> None:
-        """Count a repetition: of the first entry that a segment meets, and of a last one that it meets in part."""
-        if not known.acked and (met_first or not all_of_it):
+    def _repeat(self, known: Sent, time: int, *, met_first: bool) -> None:
+        """Count a repetition: the time and the most of the entry that a segment meets first alone."""
+        if not known.acked:
             known.resent += 1
+        if not met_first:
+            return
+        if known.acked:
+            self._latest = max(self._latest, time)
+        else:
             self.most_resent = max(self.most_resent, known.resent)
-            if met_first:
-                self.gaps.take(time - known.time)
-        if met_first:
-            known.time = time
-            if known.acked:
-                self._latest = max(self._latest, time)
+            self.gaps.take(time - known.time)
+        known.time = time
 
     def ends_at(self, number: int) -> bool:
         """Does an entry end just before this number?"""
@@ -98,7 +101,7 @@ class Octets:
     def _settle(self, known: Sent) -> None:
         """Make one entry of it and its neighbour below, of which nothing more is asked each by itself."""
         below = self.sent[self._settled - 1] if self._settled else None
-        if below is None or below.end < known.first:
+        if below is None or below.end < known.first or known.first % QUARTER == 0:
             self._settled += 1
             return
         below.end, below.time = known.end, max(below.time, known.time)
@@ -109,3 +112,8 @@ class Octets:
         if at < self._settled:
             self._settled = at
             self._latest = max((known.time for known in self.sent[:at]), default=0)
+
+
+def _border(number: int) -> int:
+    """Where the quarter of the circle ends that a number lies in: an entry never goes beyond it."""
+    return (number // QUARTER + 1) * QUARTER

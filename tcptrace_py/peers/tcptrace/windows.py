@@ -24,10 +24,10 @@ class Advertised:
 
     def take(self, packet: Packet, peer: Advertised) -> None:
         """The window of a packet.  Those of SYN are forgotten where scaling is agreed on, those of RST never count."""
-        window, is_syn = packet.window, packet.flags & SYN
+        is_syn = packet.flags & SYN
         if not is_syn:
             self._agree(peer, is_reset=packet.flags & RST != 0)
-            window <<= self.shift
+        window = self.scaled(packet)
         self.packets += 1
         if packet.flags & RST or not packet.flags & (SYN | ACK):
             return
@@ -37,6 +37,10 @@ class Advertised:
         if window and (not self.least or window < self.least):
             self.least = window
         self.sum += window
+
+    def scaled(self, packet: Packet) -> int:
+        """The window of a packet in octets."""
+        return packet.window if packet.flags & SYN else packet.window << self.shift
 
     def _agree(self, peer: Advertised, *, is_reset: bool) -> None:
         """The handshake is over: either both have asked, or there is no scaling."""
@@ -58,6 +62,7 @@ class Outstanding:
         self.acked: int | None = None  # the acknowledgment that counts; None: the end was never answered
         self.most = self.least = self.sum = self.samples = 0
         self.over_time = 0  # octets times seconds, each interval rounded down
+        self.seen = False  # there was any, or less than none
         self._now = 0
         self._since: int | None = None
 
@@ -65,8 +70,9 @@ class Outstanding:
         """Look at a packet whose payload ends at `end`; one octet too many once there is an acknowledgment."""
         outstanding = packet.payload if self.acked is None else end - self.acked + 1
         if self._since is not None:
-            self.over_time += self._now * max(packet.time - self._since, 0) // SECOND
+            self.over_time += max(self._now, 0) * max(packet.time - self._since, 0) // SECOND
         self._now, self._since = outstanding, packet.time
+        self.seen = self.seen or outstanding != 0
         if outstanding > 0:
             self.most = max(self.most, outstanding)
             self.least = min(self.least or outstanding, outstanding)
