@@ -25,15 +25,18 @@ class Answers:
         self.duplicates = self.triples = 0
         self._in_a_row = 0
 
-    def take(self, octets: Octets, ack: int, time: int, syn: int | None) -> None:
-        """An acknowledgment up to `ack`; `syn` is the number of this end's SYN, if it sent only one."""
+    def take(self, octets: Octets, ack: int, time: int, syn: int | None) -> bool:
+        """An acknowledgment up to `ack`: was any of it news?  `syn` is the number of its SYN, if there was only one."""
+        news = False
         for known, latest in octets.acknowledge(ack):
+            news = True
             if known.end == ack:
                 self._direct(known, time - known.time, latest)
             else:  # also one that is acknowledged in part
                 self.cumulative += 1
         if syn is not None and ack == syn + 1:  # also one that comes late: then it is the round trip measured last
             self.handshake = self._latest
+        return news
 
     def _direct(self, known: Sent, took: int, latest: int) -> None:
         if latest > known.time:

@@ -44,7 +44,7 @@ class End:
         self.acked = 0  # its last acknowledgment, as sent
         self._highest_ack: int | None = None
         self._acked_window = 0
-        self._flight_over = False
+        self._flight_over = self._syn_is_new = self._fin_is_new = False
         self._recent: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
         self._near: int | None = None  # where the next number is looked for
 
@@ -55,8 +55,8 @@ class End:
         return self._near + ahead(number, self._near % CIRCLE)
 
     def unique(self) -> int:
-        """Octets of the stream that were seen: SYN and FIN are none, however often they came."""
-        return max(self.fresh - (self.syns > 0) - (self.fins > 0), 0)
+        """Octets of the stream that were seen: a SYN and a FIN are none, those of later ones some."""
+        return max(self.fresh - self._syn_is_new - self._fin_is_new, 0)
 
     def send(self, packet: Packet, peer: End) -> None:
         """Count a packet that this end sent."""
@@ -93,7 +93,7 @@ class End:
             self.syn = first
         self.fins += flags & FIN != 0
         self.resets += flags & RST != 0
-        if flags & (FIN | RST):
+        if flags & FIN or self.resets:
             self.last_number = first + packet.payload
         if flags & ACK:
             self.acks += 1
@@ -135,10 +135,15 @@ class End:
         """Enter its octets in the list; whether they are new and in order, as those of a window probe always are."""
         flags, size = packet.flags, packet.payload
         end = first + size + (flags & SYN != 0) + (flags & FIN != 0)
-        if size and peer.advertised.last == 0 and not flags & SYN:
+        if end > first and peer.advertised.last == 0 and not flags & SYN:
             self.probes += 1
             self.probe_octets += size
+            self._initial(packet)
             return True
+        if flags & SYN and self.syns == 1:
+            self._syn_is_new = not self.octets.has(first)
+        if flags & FIN and self.fins == 1:
+            self._fin_is_new = not self.octets.has(end - 1)
         placed = self.octets.add(first, end, packet.time)
         self._near = max(self._near or first, end)
         self.fresh += placed.fresh
@@ -146,14 +151,19 @@ class End:
             self.resent_packets += 1
             self.resent_octets += placed.again
         self.late_packets += placed.late
-        if size and not placed.again and not self._flight_over and not flags & RST:
-            self.initial_packets += 1
-            self.initial_octets += size
+        if not placed.again:
+            self._initial(packet)
         return not placed.again and not placed.late
+
+    def _initial(self, packet: Packet) -> None:
+        """Payload that is sent for the first time counts until the peer acknowledges any."""
+        if packet.payload and not self._flight_over and not packet.flags & RST:
+            self.initial_packets += 1
+            self.initial_octets += packet.payload
 
     def _acknowledge(self, packet: Packet, peer: End) -> None:
         ack, window = peer.line(packet.ack), self.advertised.scaled(packet)
-        peer.answers.take(peer.octets, ack, packet.time, peer.syn if peer.syns == 1 else None)
+        news = peer.answers.take(peer.octets, ack, packet.time, peer.syn if peer.syns == 1 else None)
         if not packet.flags & RST:
             peer.outstanding.acked = ack
         if self._highest_ack is None or ack > self._highest_ack:
@@ -162,7 +172,7 @@ class End:
             if peer.syn is None or ack != peer.syn + 1:
                 peer._flight_over = True
         else:
-            same = packet.ack == self.acked and not packet.payload and window == self._acked_window
+            same = packet.ack == self.acked and window == self._acked_window and not packet.payload and not news
             seen = same and peer.outstanding.seen and peer.octets.ends_at(ack)
             peer.answers.repeat(is_duplicate=seen)
         self.acked, self._acked_window = packet.ack, window

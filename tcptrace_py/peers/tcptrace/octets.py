@@ -51,16 +51,14 @@ class Octets:
         """Enter a segment; what overlaps an entry was sent again, the rest is new."""
         again = fresh = 0
         late = False
-        at = bisect_right(self.sent, first, key=FIRST)
-        if at and self.sent[at - 1].end > first:
-            at -= 1
+        at = bisect_right(self.sent, first, key=FIRST) - self.has(first)
         while first < end:
             known = self.sent[at] if at < len(self.sent) else None
             stop = min(end, _border(first))
             if known is None or first < known.first:
                 stop = min(stop, known.first) if known else stop
                 self._insert(at, Sent(first, stop, time))
-                late = late or known is not None
+                late = late or (known is not None and known.first < _border(first))
                 fresh += stop - first
             else:
                 stop = min(stop, known.end)
@@ -83,6 +81,11 @@ class Octets:
             self.most_resent = max(self.most_resent, known.resent)
             self.gaps.take(time - known.time)
         known.time = time
+
+    def has(self, number: int) -> bool:
+        """Was this octet sent?"""
+        at = bisect_right(self.sent, number, key=FIRST)
+        return at > 0 and self.sent[at - 1].end > number
 
     def ends_at(self, number: int) -> bool:
         """Does an entry end just before this number?"""

@@ -20,7 +20,8 @@ class Advertised:
         self.shift = 0
         self.last: int | None = None
         self.most = self.least = self.sum = self.zero = self.packets = 0
-        self._scaled = False
+        self._before = 0  # packets until then
+        self._scaled = self._both_scaled = False
 
     def take(self, packet: Packet, peer: Advertised) -> None:
         """The window of a packet.  Those of SYN are forgotten where scaling is agreed on, those of RST never count."""
@@ -47,12 +48,14 @@ class Advertised:
         if not (self.asked and peer.asked):
             self.shift = peer.shift = 0
         elif not self._scaled and not is_reset:
-            self._scaled = True
-            self.most = self.least = self.sum = self.packets = 0
+            self._scaled, self._before = True, self.packets
+            self.most = self.least = self.sum = 0
+            self._both_scaled = peer._both_scaled = peer._scaled
 
     def mean(self) -> int:
-        """Over all packets, whether or not their window counts."""
-        return self.sum // self.packets if self.packets else 0
+        """Over all packets, whether or not their window counts; but for the SYN, once both ends have scaled theirs."""
+        packets = self.packets - self._before * self._both_scaled
+        return self.sum // packets if packets else 0
 
 
 class Outstanding:
