@@ -87,7 +87,7 @@ class End:
     def _flags(self, packet: Packet, first: int) -> None:
         flags = packet.flags
         if flags & SYN:
-            if not self.syns:
+            if not self.syns or not flags & ACK:
                 self.outstanding.acked = first
             self.syns += 1
             self.syn = first
@@ -169,7 +169,7 @@ class End:
         if self._highest_ack is None or ack > self._highest_ack:
             self._highest_ack = ack
             peer.answers.moved_on()
-            if peer.syn is None or ack != peer.syn + 1:
+            if not packet.flags & RST and (peer.syn is None or ack != peer.syn + 1):
                 peer._flight_over = True
         else:
             same = packet.ack == self.acked and window == self._acked_window and not packet.payload and not news

@@ -45,7 +45,7 @@ class Conversation:
         if not self.is_reset() and not me.fins and not peer.fins:
             return False
         below = syn is not None and packet.seq < syn  # plain numbers, here and below: it takes no account of the circle
-        return below or packet.seq > peer.acked + (peer.advertised.last or 0)
+        return below or packet.seq > (peer.acked + (peer.advertised.last or 0)) % CIRCLE
 
     def is_reset(self) -> bool:
         """Has any end sent RST?"""

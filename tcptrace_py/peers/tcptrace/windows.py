@@ -27,7 +27,7 @@ class Advertised:
         """The window of a packet.  Those of SYN are forgotten where scaling is agreed on, those of RST never count."""
         is_syn = packet.flags & SYN
         if not is_syn:
-            self._agree(peer, is_reset=packet.flags & RST != 0)
+            self._agree(peer, offers=packet.window > 0 and not packet.flags & RST)
         window = self.scaled(packet)
         self.packets += 1
         if packet.flags & RST or not packet.flags & (SYN | ACK):
@@ -43,11 +43,11 @@ class Advertised:
         """The window of a packet in octets."""
         return packet.window if packet.flags & SYN else packet.window << self.shift
 
-    def _agree(self, peer: Advertised, *, is_reset: bool) -> None:
+    def _agree(self, peer: Advertised, *, offers: bool) -> None:
         """The handshake is over: either both have asked, or there is no scaling."""
         if not (self.asked and peer.asked):
             self.shift = peer.shift = 0
-        elif not self._scaled and not is_reset:
+        elif offers and not self._scaled:
             self._scaled, self._before = True, self.packets
             self.most = self.least = self.sum = 0
             self._both_scaled = peer._both_scaled = peer._scaled
