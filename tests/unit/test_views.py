@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import tcptrace_py as tt
 from tcptrace_py.errors import UsageError
+from tcptrace_py.tables.views_tcptrace import COUNTERS
 from tests.packets import ethernet, ipv4, tcp, write_pcap
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -129,6 +134,40 @@ def test_tcptrace_has_its_own_roles_and_names():
     assert (row["host_a"], row["port_b"], row["complete"], row["total_packets"]) == ("10.9.0.1", 80, "yes", 148)
     assert (row["b2a_unique_bytes_sent"], row["b2a_outoforder_pkts"], row["b2a_post_loss_acks"]) == (120_000, 3, 2)
     assert (row["b2a_rtt_samples"], row["b2a_rtt_avg_ms"], row["a2b_rtt_avg_ms"]) == (43, 0.1, 20.2)
+
+
+@pytest.mark.skipif(shutil.which("tcptrace") is None, reason="tcptrace is not installed")
+@pytest.mark.parametrize("fixture", sorted(path.stem for path in FIXTURES.glob("*.pcap")))
+def test_every_counter_is_that_of_the_installed_tcptrace(fixture):
+    path = FIXTURES / f"{fixture}.pcap"
+    run = subprocess.run(["tcptrace", "-lnrW", "--csv", path], capture_output=True, text=True, check=True)
+    lines = [[word.strip() for word in row] for row in csv.reader(run.stdout.splitlines()) if row]
+    at = next(number for number, row in enumerate(lines) if row[0] == "conn_#")
+    told = [row[7:-1] for row in lines[at + 1 :] if not row[0].startswith("#")]  # without ends and times
+    names = [f"{way}_{name}" for name, *_ in COUNTERS for way in ("a2b", "b2a")]
+    rows = tt.analyze(path).view("tcptrace").to_dict("records")
+    assert len(rows) == len(told)
+    for row, words in zip(rows, told, strict=True):
+        wrong = [
+            (name, row[name], word)
+            for name, word in zip(names, words, strict=True)
+            if not printed_as(row[name], word) and "full_sz" not in name  # wrong in a program of 64 bits
+        ]
+        assert wrong == []
+
+
+BELOW_ZERO = 1 << 31
+
+
+def printed_as(value, word):
+    """Whether tcptrace prints a value of the view like that."""
+    if word.isdigit() and int(word) >= BELOW_ZERO:
+        return True  # what is below 0 has no sign there
+    if isinstance(value, bool):
+        return word == "NY"[value]
+    if pd.isna(value) or word == "NA":
+        return pd.isna(value) and word == "NA"
+    return float(word) == value if isinstance(value, float) else word == str(value)
 
 
 def test_ecs_says_the_same_as_the_connections():
