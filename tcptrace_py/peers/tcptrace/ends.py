@@ -43,7 +43,7 @@ class End:
         self.copies = 0
         self.acked = 0  # its last acknowledgment, as sent
         self._highest_ack: int | None = None
-        self._acked_window = 0
+        self._told: tuple[int, int] | None = None  # acknowledgment and window, but for those of RST
         self._flight_over = self._syn_is_new = self._fin_is_new = False
         self._recent: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
         self._near: int | None = None  # where the next number is looked for
@@ -164,18 +164,18 @@ class End:
     def _acknowledge(self, packet: Packet, peer: End) -> None:
         ack, window = peer.line(packet.ack), self.advertised.scaled(packet)
         news = peer.answers.take(peer.octets, ack, packet.time, peer.syn if peer.syns == 1 else None)
-        if not packet.flags & RST:
-            peer.outstanding.acked = ack
         if self._highest_ack is None or ack > self._highest_ack:
             self._highest_ack = ack
             peer.answers.moved_on()
-            if not packet.flags & RST and (peer.syn is None or ack != peer.syn + 1):
-                peer._flight_over = True
         else:
-            same = packet.ack == self.acked and window == self._acked_window and not packet.payload and not news
+            same = self._told == (ack, window) and not packet.payload and not news
             seen = same and peer.outstanding.seen and peer.octets.ends_at(ack)
             peer.answers.repeat(is_duplicate=seen)
-        self.acked, self._acked_window = packet.ack, window
+        self.acked = packet.ack
+        if not packet.flags & RST:
+            self._told = ack, window
+            peer.outstanding.acked = ack
+            peer._flight_over |= peer.syn is None or ack != peer.syn + 1
 
 
 def _is_dsack(packet: Packet) -> bool:
