@@ -42,7 +42,7 @@ COUNTERS: tuple[tuple[str, str, str, str], ...] = (
     ("actual_data_bytes", "int64", "octets", "Octets of payload, as often as sent"),
     ("rexmt_data_pkts", "int64", "", "Packets with octets that were seen before, SYN and FIN among them"),
     ("rexmt_data_bytes", "int64", "octets", "Such octets; a SYN or FIN is one"),
-    ("zwnd_probe_pkts", "int64", "", "Packets with payload while the peer advertises a window of 0"),
+    ("zwnd_probe_pkts", "int64", "", "Packets with payload or FIN while the peer advertises a window of 0"),
     ("zwnd_probe_bytes", "int64", "octets", "Their payload"),
     ("outoforder_pkts", "int64", "", "Packets with new octets before such as were seen"),
     ("pushed_data_pkts", "int64", "", "Packets with payload and PSH"),
