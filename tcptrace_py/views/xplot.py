@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcptrace_py.errors import UsageError
 from tcptrace_py.tables.output import failures_named, whole_file
 
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ def drawn(record: Row, rows: list[Row]) -> Iterator[tuple[str, str]]:
 
 def write(record: Row, rows: list[Row], folder: Path) -> list[Path]:
     """Write all graphs of a connection into a folder, which is made if need be."""
+    if all(row["time"] is None for row in rows):
+        raise UsageError(f"connection {record['conn_id']} has no segment with a time: there is nothing to draw")
     with failures_named(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -133,3 +133,10 @@ def test_errors(tmp_path):
     (tmp_path / "file").write_text("")
     code, out, err = tcpflows("xplot", capture, "0", "-o", str(tmp_path / "file"))
     assert (code, out, err) == (5, "", f"tcpflows: cannot write {tmp_path / 'file'}: File exists\n")
+
+
+def test_printed_text_without_times_has_no_graph(tmp_path):
+    (tmp_path / "printed.txt").write_text("IP 10.0.0.1.4000 > 10.0.0.2.80: Flags [S], seq 5, win 8192, length 0\n" * 3)
+    code, out, err = tcpflows("xplot", str(tmp_path / "printed.txt"), "0", "-o", str(tmp_path / "made"))
+    assert (code, out, (tmp_path / "made").exists()) == (2, "", False)
+    assert "connection 0 has no segment with a time: there is nothing to draw" in err
