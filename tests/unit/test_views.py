@@ -201,3 +201,10 @@ def test_a_view_needs_a_file():
         trace.view("zeek")
     with pytest.raises(UsageError, match="there is no view 'bro'"):
         trace.view("bro")
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 7}, {"reader": "dpkt"}, {"verify_checksums": False}])
+@pytest.mark.parametrize("view", ["zeek", "tcptrace"])
+def test_a_view_is_the_same_however_it_is_read(view, options):
+    path = FIXTURES / "loss_bulk_sender.pcap"
+    assert tt.analyze(path, **options).view(view).equals(tt.analyze(path).view(view))
