@@ -148,9 +148,10 @@ class Trace:
 
         Parameters
         ----------
-        name : {"zeek", "ecs"}
-            ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``ecs``: the `connections` table
-            under the names of the Elastic Common Schema.
+        name : {"zeek", "tcptrace", "ecs"}
+            ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``tcptrace``: its connections and
+            every counter of its long output; ``ecs``: the `connections` table under the names of the Elastic Common
+            Schema.
         """
         import pyarrow as pa
 
@@ -160,21 +161,21 @@ class Trace:
 
     def view_batches(self, name: str) -> Iterator[pa.RecordBatch]:
         """The same as Arrow record batches."""
-        from tcptrace_py import peers
-        from tcptrace_py.tables import parity
         from tcptrace_py.tables.build import as_batch, as_rows
+        from tcptrace_py.tables.parity import VIEWS
 
-        if name not in parity.VIEWS:
-            raise UsageError(f"there is no view {name!r}; there are {', '.join(parity.VIEWS)}")
-        if name == "ecs":
+        if name not in VIEWS:
+            raise UsageError(f"there is no view {name!r}; there are {', '.join(VIEWS)}")
+        view = VIEWS[name]
+        if view.replay is None:
             for batch in self.batches("connections"):
-                yield as_batch(name, parity.ecs_rows(as_rows(batch)), parity.VIEWS[name])
+                yield as_batch(name, view.rows(as_rows(batch)), view.columns)
             return
         if not rereadable(self._source):
             raise UsageError(f"{self.path} cannot be read again: a view needs a file")
-        view = peers.VIEWS[name](self.path)
-        pipeline.run(self._source, self._options, sink=view)
-        yield as_batch(name, parity.zeek_rows(view.records()), parity.VIEWS[name])
+        replay = view.replay(self.path)
+        pipeline.run(self._source, self._options, sink=replay)
+        yield as_batch(name, view.rows(replay.records()), view.columns)
 
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
         """Write each table to ``folder/TABLE.parquet``; all five unless `tables` names some."""

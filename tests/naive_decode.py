@@ -253,6 +253,7 @@ def tcp(rest: bytes, lengths: tuple[int, int], columns: dict, addresses: bytes) 
     field = columns.pop("checksum")
     columns["flags"] &= 0xFFF
     columns["payload"] = size - header
+    columns["uncaptured"] = min(max(size - len(rest), 0), size - header)
     columns |= options(rest[20:header], cut=len(rest) < header)
     if size > len(rest):
         columns["marks"] |= CUT

@@ -31,6 +31,7 @@ COLUMNS = {
     "seq": "I",
     "ack": "I",
     "payload": "I",  # octets of TCP payload by the IP header's length
+    "uncaptured": "I",  # of these, how many the capture lacks; 0 without CUT
     "wire_bytes": "I",  # the frame's original length
     "tsval": "I",  # valid with option TIMESTAMP
     "tsecr": "I",

@@ -557,6 +557,7 @@ class Walk:
         batch.flags[row] = be16(self.buffer, at + 12) & 0xFFF
         batch.window[row], batch.urgent[row] = be16(self.buffer, at + 14), be16(self.buffer, at + 18)
         batch.payload[row] = size - header
+        batch.uncaptured[row] = max(0, min(self.ip_end - self.end, size - header))
         self._identity(batch, row)
         self._options(batch, row, at + header)
         batch.marks[row] = self.marks | self._lengths() | self._checksum()

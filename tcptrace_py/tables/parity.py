@@ -1,18 +1,19 @@
 """Views: a connection a row in the words of another program or of a convention, made on request only.
 
-`zeek` follows Zeek's own rules (see `peers`); `ecs` is our `connections` table under the names of the Elastic Common
-Schema.
+`zeek` and `tcptrace` follow those programs' own rules (see `peers`); `ecs` is our `connections` table under the names
+of the Elastic Common Schema.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcptrace_py.tables import addresses
+from tcptrace_py.peers import Tcptrace, Zeek
+from tcptrace_py.tables import addresses, views_tcptrace
 from tcptrace_py.tables.schema import CONNECTIONS, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Row = dict[str, Any]
 
@@ -67,9 +68,6 @@ def _ecs_columns(ours: Iterable[Column]) -> Iterator[Column]:
         yield Column(f"{end}.port", "uint16", "", f"Port of the {'client' if end == 'source' else 'server'}")
 
 
-VIEWS: dict[str, tuple[Column, ...]] = {"zeek": ZEEK, "ecs": tuple(_ecs_columns(CONNECTIONS))}
-
-
 def zeek_rows(records: Iterable[Row]) -> list[Row]:
     """What `peers.Zeek` found, as rows of the view."""
     return [
@@ -99,3 +97,29 @@ def ecs_rows(connections: Iterable[Row]) -> list[Row]:
         row["network.type"] = "ipv6" if ":" in conn["client_ip"] else "ipv4"
         rows.append(row)
     return rows
+
+
+class View(NamedTuple):
+    """A view, declared: its columns, what makes its rows, and out of which records.
+
+    `replay` takes the capture's name, then the segments as a sink of the pipeline, and has `records()`; without it the
+    records are the rows of `connections`.  `on_screen` are the columns that a terminal shows, if not nearly all.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Callable[[Iterable[Row]], list[Row]]
+    replay: Callable[[str], Any] | None = None
+    on_screen: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> list[str]:
+        """Names of the columns on a terminal."""
+        names = [column.name for column in self.columns if column.name not in {"capture", "uid"}]
+        return list(self.on_screen) or names
+
+
+VIEWS = {
+    "zeek": View(ZEEK, zeek_rows, Zeek),
+    "tcptrace": View(views_tcptrace.COLUMNS, views_tcptrace.rows, Tcptrace, views_tcptrace.ON_SCREEN),
+    "ecs": View(tuple(_ecs_columns(CONNECTIONS)), ecs_rows),
+}

@@ -79,7 +79,7 @@ def entries() -> Iterator[Entry]:
             yield Entry(section, word, meaning, {})
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
-    for table, columns in {**TABLES, **VIEWS}.items():
+    for table, columns in {**TABLES, **{name: view.columns for name, view in VIEWS.items()}}.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
 

@@ -77,6 +77,7 @@ def _nanoseconds(text: str) -> int:
 # Options that several commands share.
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help="Files, or - for standard input.")]
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A file, or - for standard input.")]
+ConnId = Annotated[int, typer.Argument(metavar="ID", help="The connection's number in the tables.")]
 ReaderOption = Annotated[Reader, typer.Option("--reader", help="Who reads: dpkt is slow, and independent.")]
 LinkType = Annotated[
     int | None, typer.Option("--link-type", metavar="NUMBER", min=0, help="Take frames for this link type.")
@@ -187,7 +188,12 @@ def analyze(  # noqa: PLR0913 - the options of a command line
         typer.Option("--table", "-t", metavar="NAME[,...]", help="captures, connections, timeline, states, events."),
     ] = "",
     schema: Annotated[
-        str, typer.Option("--schema", metavar="NAME", help="A view instead: zeek (conn.log by Zeek's rules), ecs.")
+        str,
+        typer.Option(
+            "--schema",
+            metavar="NAME",
+            help="A view instead: zeek, tcptrace, ecs.",
+        ),
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")
@@ -235,7 +241,7 @@ Examples:
 @guarded
 def show(  # noqa: PLR0913 - the options of a command line
     capture: Capture,
-    conn_id: Annotated[int, typer.Argument(metavar="ID", help="The connection's number in the tables.")],
+    conn_id: ConnId,
     *,
     unfold: Annotated[bool, typer.Option("--all", "-a", help="Every segment; long runs are folded otherwise.")] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
@@ -259,6 +265,43 @@ def show(  # noqa: PLR0913 - the options of a command line
         verify_checksums=checksums,
     )
     return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
+
+
+XPLOT_EXAMPLES = """\b
+Examples:
+  tcpflows xplot capture.pcap 7 -o graphs && xplot graphs/7_s2c_tsg.xpl
+"""
+
+
+@app.command(epilog=XPLOT_EXAMPLES)
+@guarded
+def xplot(  # noqa: PLR0913 - the options of a command line
+    capture: Capture,
+    conn_id: ConnId,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go; made if need be.")
+    ] = Path(),
+    reader: ReaderOption = Reader.own,
+    link_type: LinkType = None,
+    idle_timeout: IdleTimeout = None,
+    msl2: Msl2 = None,
+    checksums: Checksums = True,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Write tcptrace's graphs of one connection, for xplot or jPlot."""
+    from tcptrace_py.views import commands
+
+    reading = _reading(
+        quiet,
+        reader=reader.value,
+        link_type=link_type,
+        idle_timeout_ns=idle_timeout,
+        msl2_ns=msl2,
+        verify_checksums=checksums,
+    )
+    return commands.xplot(capture, conn_id, output, reading)
 
 
 CATALOG_EXAMPLES = """\b

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tcptrace_py.analysis import Trace
+    from tcptrace_py.analysis import Connection, Trace
 
 SUFFIXES = {
     ".csv": "csv",
@@ -139,6 +139,7 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     if request.output and _is_folder(request.output):
         raise UsageError("--schema is one table: write it to a file with -o")
     _spare_the_captures(request)
+    view = VIEWS[name]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for trace in _traces(request, ()):
@@ -148,9 +149,9 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     if kind in {"summary", "table"}:
         from tcptrace_py.views.grid import grid_lines
 
-        emit(grid_lines(batches(), [column.name for column in VIEWS[name] if column.name not in {"capture", "uid"}]))
+        emit(grid_lines(batches(), view.shown))
     else:
-        with one_file(kind, request.output, {name: schema_of(name, VIEWS[name])}, raw_csv=request.raw_csv) as writer:
+        with one_file(kind, request.output, {name: schema_of(name, view.columns)}, raw_csv=request.raw_csv) as writer:
             for batch in batches():
                 writer.put(name, batch)
     return request.verdict.code()
@@ -345,16 +346,30 @@ def show(capture: str, conn_id: int, reading: Reading, *, unfold: bool = False, 
     from tcptrace_py.views.ladder import ASCII, UNICODE, draw, lay_out
 
     request = Request([capture], reading)
-    for trace in _traces(request, ("connections", "timeline")):
-        if not 0 <= conn_id < len(trace):
-            there = f"the capture has {count(len(trace), 'connection')}" + (
-                f", 0 to {len(trace) - 1}" * (len(trace) > 1)
-            )
-            raise UsageError(f"{capture}: no connection {conn_id}; {there}")
-        connection = trace[conn_id]
+    for connection in _one(request, conn_id):
         ladder = lay_out(connection.record, connection.rows(), unfold=unfold)
         emit(draw(ladder, max(_width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
     return request.verdict.code()
+
+
+def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCode:
+    """Everything that ``tcpflows xplot`` does."""
+    from tcptrace_py.views.xplot import write
+
+    request = Request([capture], reading)
+    for connection in _one(request, conn_id):
+        emit(line(str(path)) for path in write(connection.record, connection.rows(), folder))
+    return request.verdict.code()
+
+
+def _one(request: Request, conn_id: int) -> Iterator[Connection]:
+    """The connection of that number."""
+    for trace in _traces(request, ("connections", "timeline")):
+        if not 0 <= conn_id < len(trace):
+            there = f"the capture has {count(len(trace), 'connection')}"
+            there += f", 0 to {len(trace) - 1}" * (len(trace) > 1)
+            raise UsageError(f"{request.captures[0]}: no connection {conn_id}; {there}")
+        yield trace[conn_id]
 
 
 def catalog(name: str | None, kind: str) -> ExitCode:

@@ -174,11 +174,13 @@ def test_padding_is_never_payload(padding: int) -> None:
 def test_cut_by_snaplen() -> None:
     (row,) = decoded(frames([p.ethernet(p.ipv4(p.tcp(payload=b"x" * 1000)))], snaplen=54)).rows
     assert (row["payload"], row["marks"], row["wire_bytes"]) == (1000, CUT, 1054)
+    assert row["uncaptured"] == 1000
 
 
 def test_original_length_too_small_believe_ip() -> None:
     (row,) = decoded(frames([p.ethernet(p.ipv4(p.tcp(payload=b"x" * 1000)))[:120]])).rows
     assert (row["payload"], row["marks"], row["wire_bytes"]) == (1000, CUT | ORIGINAL_WRONG, 120)
+    assert row["uncaptured"] == 1054 - 120
 
 
 def test_captured_more_than_original() -> None:

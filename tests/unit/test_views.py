@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import tcptrace_py as tt
 from tcptrace_py.errors import UsageError
+from tcptrace_py.tables.views_tcptrace import COUNTERS
 from tests.packets import ethernet, ipv4, tcp, write_pcap
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -66,6 +71,105 @@ def test_zeek_forgets_a_closed_connection(tmp_path):
     assert [row["history"] for row in trace.view("zeek").to_dict("records")] == ["ShAFf", "A"]
 
 
+def counters(trace, *names):
+    """Both directions of each connection, as ``a to b / b to a``."""
+    return [
+        [(row[f"a2b_{name}"], row[f"b2a_{name}"]) for name in names]
+        for row in trace.view("tcptrace").to_dict("records")
+    ]
+
+
+DATA = packet(">", ACK, 10, 100, b"abc")
+TOLD_BY_TCPTRACE = {
+    "data again": (
+        [*OPEN, DATA, DATA, packet("<", ACK, 100, 13)],
+        {
+            "actual_data_bytes": (6, 0),
+            "rexmt_data_bytes": (3, 0),
+            "unique_bytes_sent": (3, 0),
+            "ambiguous_acks": (1, 0),
+        },
+    ),
+    "a hole that is filled": (
+        [*OPEN, packet(">", ACK, 13, 100, b"def"), DATA, packet("<", ACK, 100, 16)],
+        {"outoforder_pkts": (1, 0), "rexmt_data_pkts": (0, 0), "post_loss_acks": (1, 0), "segs_cum_acked": (1, 0)},
+    ),
+    "acknowledged in part": (
+        [*OPEN, DATA, packet("<", ACK, 100, 12), packet("<", ACK, 100, 13)],
+        {"rtt_samples": (1, 1), "segs_cum_acked": (1, 0), "duplicate_acks": (0, 0)},
+    ),
+    "three duplicates": (
+        [*OPEN, DATA, *[packet("<", ACK, 100, 13)] * 4],
+        {"duplicate_acks": (3, 0), "triple_dupacks": (1, 0), "pure_acks_sent": (1, 4)},
+    ),
+    "closed": (
+        [*STORIES["closed"][0]],
+        {"syn_fin_pkts": ("1/1", "1/1"), "ttl_stream_length_bytes": (0, 0), "duplicate_acks": (0, 0)},
+    ),
+}
+"""Packets a millisecond apart, and what tcptrace 6.6.7 said of them."""
+
+
+@pytest.mark.parametrize("story", TOLD_BY_TCPTRACE)
+def test_tcptrace(story, tmp_path):
+    packets, told = TOLD_BY_TCPTRACE[story]
+    trace = tt.analyze(write_pcap(tmp_path / "story.pcap", packets, step_ns=1_000_000))
+    assert counters(trace, *told) == [list(told.values())]
+
+
+def test_tcptrace_cuts_at_four_minutes_of_silence(tmp_path):
+    path = write_pcap(tmp_path / "idle.pcap", [DATA] * 3, times=[0, 240_000_000_000, 480_000_001_000])
+    assert counters(tt.analyze(path), "total_packets", "rexmt_data_pkts") == [[(2, 0), (1, 0)], [(1, 0), (0, 0)]]
+
+
+@pytest.mark.parametrize(("number", "connections"), [(9, 1), (8, 2), (500, 1), (11 + 8192, 1), (11 + 8193, 2)])
+def test_tcptrace_after_a_fin_a_syn_outside_the_window_begins_another_connection(number, connections, tmp_path):
+    packets = [*OPEN, packet(">", FIN | ACK, 10, 100), packet("<", ACK, 100, 11), packet(">", SYN, number)]
+    trace = tt.analyze(write_pcap(tmp_path / "again.pcap", packets))
+    assert len(trace.view("tcptrace")) == connections
+
+
+def test_tcptrace_has_its_own_roles_and_names():
+    (row,) = tt.analyze(FIXTURES / "loss_bulk.pcap").view("tcptrace").to_dict("records")
+    assert (row["host_a"], row["port_b"], row["complete"], row["total_packets"]) == ("10.9.0.1", 80, "yes", 148)
+    assert (row["b2a_unique_bytes_sent"], row["b2a_outoforder_pkts"], row["b2a_post_loss_acks"]) == (120_000, 3, 2)
+    assert (row["b2a_rtt_samples"], row["b2a_rtt_avg_ms"], row["a2b_rtt_avg_ms"]) == (43, 0.1, 20.2)
+
+
+@pytest.mark.skipif(shutil.which("tcptrace") is None, reason="tcptrace is not installed")
+@pytest.mark.parametrize("fixture", sorted(path.stem for path in FIXTURES.glob("*.pcap")))
+def test_every_counter_is_that_of_the_installed_tcptrace(fixture):
+    path = FIXTURES / f"{fixture}.pcap"
+    run = subprocess.run(["tcptrace", "-lnrW", "--csv", path], capture_output=True, text=True, check=True)
+    lines = [[word.strip() for word in row] for row in csv.reader(run.stdout.splitlines()) if row]
+    at = next(number for number, row in enumerate(lines) if row[0] == "conn_#")
+    told = [row[7:-1] for row in lines[at + 1 :] if not row[0].startswith("#")]  # without ends and times
+    names = [f"{way}_{name}" for name, *_ in COUNTERS for way in ("a2b", "b2a")]
+    rows = tt.analyze(path).view("tcptrace").to_dict("records")
+    assert len(rows) == len(told)
+    for row, words in zip(rows, told, strict=True):
+        wrong = [
+            (name, row[name], word)
+            for name, word in zip(names, words, strict=True)
+            if not printed_as(row[name], word) and "full_sz" not in name  # wrong in a program of 64 bits
+        ]
+        assert wrong == []
+
+
+BELOW_ZERO = 1 << 31
+
+
+def printed_as(value, word):
+    """Whether tcptrace prints a value of the view like that."""
+    if word.isdigit() and int(word) >= BELOW_ZERO:
+        return True  # what is below 0 has no sign there
+    if isinstance(value, bool):
+        return word == "NY"[value]
+    if pd.isna(value) or word == "NA":
+        return pd.isna(value) and word == "NA"
+    return float(word) == value if isinstance(value, float) else word == str(value)
+
+
 def test_ecs_says_the_same_as_the_connections():
     trace = tt.analyze(FIXTURES / "port_reuse.pcap")
     mine, theirs = trace.connections, trace.view("ecs")
@@ -80,8 +184,12 @@ def test_a_view_on_the_command_line(tmp_path):
 
     code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "-f", "ndjson")
     assert (code, json.loads(out)["conn_state"], json.loads(out)["history"]) == (0, "SF", "ShADadFf")
+    code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace", "-f", "ndjson")
+    assert (code, len(json.loads(out)), json.loads(out)["a2b_syn_fin_pkts"]) == (0, 152, "1/1")
+    code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace")
+    assert (code, out.split()[:3], len(out.splitlines())) == (0, ["host_a", "port_a", "host_b"], 2)
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zek")
-    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, ecs\n")
+    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, ecs\n")
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "--table", "states")
     assert code == 2
     assert "leave --table" in err
@@ -93,3 +201,10 @@ def test_a_view_needs_a_file():
         trace.view("zeek")
     with pytest.raises(UsageError, match="there is no view 'bro'"):
         trace.view("bro")
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 7}, {"reader": "dpkt"}, {"verify_checksums": False}])
+@pytest.mark.parametrize("view", ["zeek", "tcptrace"])
+def test_a_view_is_the_same_however_it_is_read(view, options):
+    path = FIXTURES / "loss_bulk_sender.pcap"
+    assert tt.analyze(path, **options).view(view).equals(tt.analyze(path).view(view))
