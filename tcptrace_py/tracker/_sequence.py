@@ -131,7 +131,7 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
             me.probe_kind = WINDOW_PROBE
             return True
         return False
-    idle: cython.longlong = seg.time - (me.last_data if me.last_data >= 0 else me.last_time)  # answers do not count
+    idle: cython.longlong = seg.time - (me.last_data if me.last_data >= 0 else conn.start)  # answers do not count
     if seg.s == me.top - 1 and me.una >= me.top and peer.raw_window > 0 and idle >= SECOND:
         if me.fin_end < 0 and sent_order(seg, me) >= 0:
             seg.bits |= KEEP_ALIVE
