@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 FAST_WITHIN_NS = 20 * MS
+ENOUGH = 3  # duplicate ACKs (RFC 5681 section 3.2)
 FAR = 1 << 30  # octets: numbers so far from what was captured were not sent on this connection
 SYN_ACK = SYN | 16
 LATER_EVIDENCE = frozenset({"dsack", "tsecr", "too_early", "sack", "late_original"})
@@ -95,7 +96,7 @@ def length_moved_it(case: Case) -> bool:
 
 
 def answers_a_syn(case: Case) -> bool:
-    """Is it an ACK, and no SYN-ACK, from a side that had not spoken, to a SYN, of another number than that asked for?"""
+    """Does it, from a side that had not spoken and without SYN, answer a SYN by another number than that asks for?"""
     asked = case.back.rows and case.back.rows[0].row["flags_raw"] & SYN
     return (
         bool(asked) and case.me.told is None and not case.told.flags & SYN and number(case, "rel_ack") != case.back.top
@@ -131,7 +132,7 @@ def behind_a_fin(case: Case) -> bool:
 
 
 def peer_probed(case: Case, *, ours: bool) -> bool:
-    """Was the last segment of the other side a keep-alive for us and not for tshark (`ours`), or the other way round?"""
+    """Was the other side's last segment a keep-alive for us and not for tshark (`ours`), or the other way round?"""
     if case.peer.last is None or case.peer.told is None:
         return False
     here, there = "keep_alive" in case.peer.last.found, "keep_alive" in case.peer.told.labels

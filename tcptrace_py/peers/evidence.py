@@ -41,7 +41,7 @@ def ahead(a: int, b: int) -> int:
 
 @dataclass(slots=True)
 class Mine:
-    """Our row of a segment: `found` are its findings, `why` the kind of evidence and the number of each that has one."""
+    """Our row of a segment; `found` are its findings, `why` has basis, number and sentence of each."""
 
     row: Row
     found: frozenset[str]

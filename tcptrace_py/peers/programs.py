@@ -1,4 +1,4 @@
-"""Runs the peers that are installed, and reads what they print: tshark frame by frame, tcptrace connection by connection.
+"""Runs the peers that are installed and reads what they print: tshark by frame, tcptrace by connection.
 
 Knows command lines and forms of output.  Does not know what a difference means.
 """

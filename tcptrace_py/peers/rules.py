@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcptrace_py.peers.conditions import (
+    ENOUGH,
     FAR,
     LATER_EVIDENCE,
     SYN_ACK,
@@ -253,7 +254,7 @@ RULES: tuple[Rule, ...] = (
          "`retransmission`, after fewer than three duplicate ACKs of its first octet",
          "A fast retransmission takes three duplicate ACKs",
          "two are enough",
-         "RFC 5681 section 3.2", lambda c: has(c, "retransmission") and duplicate_acks_before(c) < 3),
+         "RFC 5681 section 3.2", lambda c: has(c, "retransmission") and duplicate_acks_before(c) < ENOUGH),
     Rule("gap_filled_late", ("lost_segment",), "tshark",
          "all missing octets came later, in segments marked `out_of_order`",
          "They were late, not lost: the label was withdrawn",

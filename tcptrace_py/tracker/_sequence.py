@@ -96,7 +96,7 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def answered_first(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
-    """Does it go on where the captured octets end, and was only its ACK captured, a moment before it?  Then it is new."""
+    """Does it go on where the captured octets end, though its ACK was captured a moment before it?  Then it is new."""
     return seg.s == me.late_lo and me.late_hi == me.top and seg.timed and seg.time - peer.last_time <= MS
 
 
