@@ -148,9 +148,10 @@ class Trace:
 
         Parameters
         ----------
-        name : {"zeek", "ecs"}
-            ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``ecs``: the `connections` table
-            under the names of the Elastic Common Schema.
+        name : {"zeek", "tshark", "ecs"}
+            ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``tshark``: its table of
+            conversations, with completeness and initial round trip; ``ecs``: the `connections` table under the names
+            of the Elastic Common Schema.
         """
         import pyarrow as pa
 
@@ -174,7 +175,7 @@ class Trace:
             raise UsageError(f"{self.path} cannot be read again: a view needs a file")
         view = peers.VIEWS[name](self.path)
         pipeline.run(self._source, self._options, sink=view)
-        yield as_batch(name, parity.zeek_rows(view.records()), parity.VIEWS[name])
+        yield as_batch(name, parity.ROWS[name](view.records()), parity.VIEWS[name])
 
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
         """Write each table to ``folder/TABLE.parquet``; all five unless `tables` names some."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcptrace_py.tables import addresses
+from tcptrace_py.tables import addresses, views_tshark
 from tcptrace_py.tables.schema import CONNECTIONS, Column
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def _ecs_columns(ours: Iterable[Column]) -> Iterator[Column]:
         yield Column(f"{end}.port", "uint16", "", f"Port of the {'client' if end == 'source' else 'server'}")
 
 
-VIEWS: dict[str, tuple[Column, ...]] = {"zeek": ZEEK, "ecs": tuple(_ecs_columns(CONNECTIONS))}
+VIEWS: dict[str, tuple[Column, ...]] = {
+    "zeek": ZEEK,
+    "tshark": views_tshark.COLUMNS,
+    "ecs": tuple(_ecs_columns(CONNECTIONS)),
+}
 
 
 def zeek_rows(records: Iterable[Row]) -> list[Row]:
@@ -99,3 +103,7 @@ def ecs_rows(connections: Iterable[Row]) -> list[Row]:
         row["network.type"] = "ipv6" if ":" in conn["client_ip"] else "ipv4"
         rows.append(row)
     return rows
+
+
+ROWS = {"zeek": zeek_rows, "tshark": views_tshark.rows}
+"""View -> what makes its rows out of what was replayed."""

@@ -202,7 +202,8 @@ def analyze(  # noqa: PLR0913 - the options of a command line
         typer.Option("--table", "-t", metavar="NAME[,...]", help="captures, connections, timeline, states, events."),
     ] = "",
     schema: Annotated[
-        str, typer.Option("--schema", metavar="NAME", help="A view instead: zeek (conn.log by Zeek's rules), ecs.")
+        str,
+        typer.Option("--schema", metavar="NAME", help="A view instead: zeek (conn.log by Zeek's rules), tshark, ecs."),
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")
