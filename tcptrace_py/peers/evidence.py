@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.peers.programs import FLAGS
+from tcptrace_py.peers.zeek import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-HALF, CIRCLE = 1 << 31, 1 << 32
+CIRCLE = 1 << 32
 NAMES = {
     "lost_segment": "previous_segment_lost",
     "ack_lost_segment": "ack_of_unseen_segment",
@@ -32,11 +33,6 @@ CHECKSUMS = {"checksum_bad", "checksum_offload"}
 NOT_WHOLE = {"cut", "original_length_wrong", "length_from_frame", "fragments"}
 UNVERIFIED = CHECKSUMS | NOT_WHOLE
 RTT_SHARE, RTT_NS = 0.05, 500_000
-
-
-def ahead(a: int, b: int) -> int:
-    """Signed distance a - b on the circle of 2**32 (RFC 9293 section 3.4)."""
-    return (a - b + HALF) % CIRCLE - HALF
 
 
 @dataclass(slots=True)
