@@ -75,7 +75,7 @@ def number_before_the_syn(case: Case) -> bool:
     if mover is None or mover.row["flags_raw"] & SYN:
         return False
     before, here = mover.row["frame"], case.told.frame
-    return any(mine.row["flags_raw"] & SYN and before < mine.row["frame"] <= here for mine in case.way.rows)
+    return any(before < mine.row["frame"] <= here for mine in case.way.syns())
 
 
 def goes_round(case: Case) -> bool:
@@ -120,10 +120,7 @@ def not_fast_for_tshark(case: Case) -> bool:
 def duplicate_acks_before(case: Case) -> int:
     """How many duplicate ACKs of its first octet we had seen."""
     asked, here = case.mine.row["rel_seq"], case.told.frame
-    return sum(
-        "duplicate_ack" in mine.found and mine.row["rel_ack"] == asked and mine.row["frame"] < here
-        for mine in case.back.rows
-    )
+    return sum(mine.row["rel_ack"] == asked and mine.row["frame"] < here for mine in case.back.having("duplicate_ack"))
 
 
 def behind_a_fin(case: Case) -> bool:
@@ -132,11 +129,11 @@ def behind_a_fin(case: Case) -> bool:
     return mover is not None and bool(mover.row["flags_raw"] & FIN) and case.told.length == 0 and case.seq_ahead() == -1
 
 
-def peer_probed(case: Case, *, ours: bool) -> bool:
-    """Was the other side's last segment a keep-alive for us and not for tshark (`ours`), or the other way round?"""
+def peer_asked(case: Case, question: str, *, ours: bool) -> bool:
+    """Was the other side's last segment a probe of this kind for us and not for tshark, or the other way round?"""
     if case.peer.last is None or case.peer.told is None:
         return False
-    here, there = "keep_alive" in case.peer.last.found, "keep_alive" in case.peer.told.labels
+    here, there = question in case.peer.last.found, question in case.peer.told.labels
     return here is ours and there is not ours
 
 
@@ -148,7 +145,15 @@ def measured_from(case: Case) -> list[Mine]:
 
 def answered_a_resend(case: Case) -> bool:
     """Does our round trip begin at an octet's later transmission?"""
-    return bool(case.mine.row["rtt_ambiguous"]) or any("retransmission" in mine.found for mine in measured_from(case))
+    again = [mine for mine in measured_from(case) if "retransmission" in mine.found or _syn_again(case, mine)]
+    return bool(case.mine.row["rtt_ambiguous"]) or bool(again)
+
+
+def _syn_again(case: Case, mine: Mine) -> bool:
+    """Has it the SYN of its side, which had been sent before?"""
+    return bool(mine.row["flags_raw"] & SYN) and any(
+        syn.row["frame"] < mine.row["frame"] and syn.row["rel_seq"] == mine.row["rel_seq"] for syn in case.back.syns()
+    )
 
 
 def answered_a_filler(case: Case) -> bool:

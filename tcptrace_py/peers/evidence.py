@@ -95,6 +95,7 @@ class Way:
     good_sums: bool = False  # a checksum was right
     ends: set[int] = field(default_factory=set)  # where its segments ended
     sent: dict[int, list[Mine]] = field(default_factory=dict)  # time -> segments that took numbers
+    kinds: dict[str, list[Mine]] = field(default_factory=dict)  # what `having` and `syns` have found among all rows
 
     def take(self, mine: Mine, other: Way) -> None:
         """The next segment of this direction."""
@@ -110,12 +111,24 @@ class Way:
             other.una = max(other.una, row["rel_ack"])
         self.window = row["window"]
 
+    def having(self, finding: str) -> list[Mine]:
+        """All its segments with a finding."""
+        if finding not in self.kinds:
+            self.kinds[finding] = [mine for mine in self.rows if finding in mine.found]
+        return self.kinds[finding]
+
+    def syns(self) -> list[Mine]:
+        """All its segments with SYN."""
+        if "SYN" not in self.kinds:
+            self.kinds["SYN"] = [mine for mine in self.rows if mine.row["flags_raw"] & SYN]
+        return self.kinds["SYN"]
+
     def filled_late(self, low: int, high: int, frame: int) -> bool:
         """Were all these octets captured after this frame, in segments that we call late?"""
         late = sorted(
             (mine.row["rel_seq"], mine.end)
-            for mine in self.rows
-            if mine.row["frame"] > frame and "out_of_order" in mine.found and mine.row["rel_seq"] is not None
+            for mine in self.having("out_of_order")
+            if mine.row["frame"] > frame and mine.row["rel_seq"] is not None
         )
         for start, end in late:
             if start <= low < end:

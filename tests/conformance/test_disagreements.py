@@ -77,6 +77,15 @@ SEEN = {  # with tshark 4.0; a number that changes is read, frame by frame, befo
     "rtt_of_the_filler": 9,
     "rtt_after_a_late_syn": 2,
 }
+ELSEWHERE = {
+    "late_ack",
+    "late_ack_between",
+    "answer_to_a_syn_again",
+    "probe_by_the_window",
+    "answer_to_our_probe",
+    "ack_beside_the_next_number",
+}
+"""Rules for what these captures do not hold."""
 CUT_BY_TSHARK = {
     "suricata-verify__http-mime-truncated__input.pcap": "cut short in the middle of a packet",
     "suricata-verify__smtp-to-comma__10.7.29.101_49898-178.63.41.150_25.pcap": "damaged or corrupt",
@@ -115,4 +124,4 @@ def test_no_rule_swallows_more_than_was_seen(disagreements):
         pytest.skip("the numbers are of tshark 4.0")
     counted = Counter(row["rule"] for done in disagreements.values() for row in done.rows["tshark"])
     assert dict(counted) == SEEN
-    assert set(SEEN) == {rule.name for rule in RULES}, "a rule that explains nothing here"
+    assert {rule.name for rule in RULES} - SEEN.keys() == ELSEWHERE

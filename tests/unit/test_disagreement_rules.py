@@ -278,6 +278,24 @@ STORIES = {
         {"mine": mine(rel_ack=(1 << 30) + 49)},
     ),
     "nothing_outstanding": ("duplicate_ack", False, {"back": Way(top=50, una=50)}, {"back": Way(top=51, una=50)}),
+    "late_ack": (
+        "duplicate_ack",
+        False,
+        {"back": Way(top=99, una=51)},
+        {"back": Way(top=99, una=50)},
+    ),
+    "answer_to_a_syn_again": (
+        "duplicate_ack",
+        False,
+        {"back": Way(top=99, una=50), "peer": peer(told=told(flags=SYN_ACK))},
+        {"back": Way(top=99, una=50), "peer": peer(told=told(flags=FIN | ACK))},
+    ),
+    "late_ack_between": (
+        "duplicate_ack",
+        True,
+        {"mine": mine(["duplicate_ack"]), "me": side(told=told(ack=2049))},
+        {"mine": mine(["duplicate_ack"]), "me": side(told=told(ack=2050))},
+    ),
     "last_ack_again": (
         "duplicate_ack",
         False,
@@ -303,6 +321,27 @@ STORIES = {
         True,
         {"mine": mine(["keep_alive_ack"]), "peer": peer(last=mine(["keep_alive"]))},
         {"mine": mine(["keep_alive_ack"]), "peer": peer(last=mine(["keep_alive"]), told=told("keep_alive"))},
+    ),
+    "probe_by_the_window": (
+        "keep_alive",
+        False,
+        {"mine": mine(["zero_window_probe"]), "peer": peer(told=told(window=0))},
+        {"mine": mine(["zero_window_probe"]), "peer": peer(told=told(window=1))},
+    ),
+    "answer_to_our_probe": (
+        "zero_window_probe_ack",
+        True,
+        {"mine": mine(["zero_window_probe_ack"]), "peer": peer(last=mine(["zero_window_probe"]))},
+        {
+            "mine": mine(["zero_window_probe_ack"]),
+            "peer": peer(last=mine(["zero_window_probe"]), told=told("zero_window_probe")),
+        },
+    ),
+    "ack_beside_the_next_number": (
+        "duplicate_ack",
+        True,
+        {"me": side(next=1099)},
+        {"me": side(next=1100)},
     ),
     "question_and_answer": (
         "keep_alive_ack",
