@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tcptrace_py.peers.evidence import Case, Mine
 
 MS = 1_000_000
+SECOND = 1_000_000_000
 FAST_WITHIN_NS = 20 * MS
 ENOUGH = 3  # duplicate ACKs (RFC 5681 section 3.2)
 FAR = 1 << 30  # octets: numbers so far from what was captured were not sent on this connection
@@ -51,6 +52,12 @@ def verified(case: Case) -> bool:
 def first_wrong_of_its_side(case: Case) -> bool:
     """Is the sum wrong, as every one of its side so far?"""
     return marked(case, {"checksum_bad"}) and not has(case, "bad_checksum") and not case.way.good_sums
+
+
+def begins(case: Case) -> bool:
+    """Is it the first segment of its connection?"""
+    frames = [way.rows[0].row["frame"] for way in (case.way, case.back) if way.rows]
+    return not frames or min(frames) == case.told.frame
 
 
 def set_aside_moved_it(case: Case) -> bool:
@@ -121,6 +128,12 @@ def duplicate_acks_before(case: Case) -> int:
     """How many duplicate ACKs of its first octet we had seen."""
     asked, here = case.mine.row["rel_seq"], case.told.frame
     return sum(mine.row["rel_ack"] == asked and mine.row["frame"] < here for mine in case.back.having("duplicate_ack"))
+
+
+def sent_lately(case: Case) -> bool:
+    """Had its side sent a segment with the same end less than a second before?"""
+    before, now = case.way.ends.get(case.mine.end), case.mine.row["time"]
+    return before is not None and now is not None and now - before < SECOND
 
 
 def behind_a_fin(case: Case) -> bool:

@@ -93,7 +93,7 @@ class Way:
     una: int = 0  # acknowledged by the other side
     window: int | None = None
     good_sums: bool = False  # a checksum was right
-    ends: set[int] = field(default_factory=set)  # where its segments ended
+    ends: dict[int, int] = field(default_factory=dict)  # where its segments ended, and when the last one there came
     sent: dict[int, list[Mine]] = field(default_factory=dict)  # time -> segments that took numbers
     kinds: dict[str, list[Mine]] = field(default_factory=dict)  # what `having` and `syns` have found among all rows
 
@@ -105,7 +105,7 @@ class Way:
             return
         if row["rel_seq"] is not None:
             self.top = max(self.top, mine.end)
-            self.ends.add(mine.end)
+            self.ends[mine.end] = row["time"] or 0
             self.sent.setdefault(row["time"], []).append(mine)
         if row["rel_ack"] is not None:
             other.una = max(other.una, row["rel_ack"])

@@ -72,12 +72,17 @@ SEEN = {  # with tshark 4.0; a number that changes is read, frame by frame, befo
     "rtt_of_nothing_new": 34,
     "rtt_of_octets_set_aside": 11,
     "rtt_zero": 200,
-    "rtt_within_a_segment": 167,
+    "rtt_of_a_cut_segment": 3,
+    "rtt_within_a_segment": 164,
     "rtt_of_a_resend": 77,
     "rtt_of_the_filler": 9,
     "rtt_after_a_late_syn": 2,
 }
 ELSEWHERE = {
+    "octet_again",
+    "earlier_one_forgotten",
+    "another_syn_ack",
+    "unacceptable_syn_ack",
     "late_ack",
     "late_ack_between",
     "answer_to_a_syn_again",

@@ -61,7 +61,7 @@ def case(label, ours=False, **sides):
             next=2050, mover=mine(frame=9), last=mine(frame=9), told=told(frame=9, seq=2050, ack=1100, time_ns=490 * MS)
         ),
         "way": Way(top=100, una=100, window=1000, good_sums=True),
-        "back": Way(top=50, una=50, ends={50}),
+        "back": Way(top=50, una=50, ends=dict.fromkeys([50], 0)),
         "shared": "",
     }
     return Case(label, ours, **(usual | sides))
@@ -99,6 +99,18 @@ STORIES = {
         False,
         {"told": told(flags=SYN_ACK, seq=5000)},
         {"told": told(flags=SYN, seq=5000)},
+    ),
+    "earlier_one_forgotten": (
+        "reused_ports",
+        False,
+        {"told": told(flags=SYN), "way": Way(rows=[mine(frame=10)]), "back": Way(rows=[mine(frame=11)])},
+        {"told": told(flags=SYN), "way": Way(rows=[mine(frame=10)]), "back": Way(rows=[mine(frame=9)])},
+    ),
+    "another_syn_ack": (
+        "lost_segment",
+        False,
+        {"told": told(flags=SYN_ACK), "me": side(next=1050, mover=mine(["hs_synack_bad_ack"]))},
+        {"told": told(flags=SYN_ACK), "me": side(next=1050, mover=mine(["mss_clamped"]))},
     ),
     "offload_checksum": (
         "bad_checksum",
@@ -259,6 +271,12 @@ STORIES = {
         {"me": side(unseen=True), "peer": peer(next=2049)},
         {"me": side(unseen=False), "peer": peer(next=2049)},
     ),
+    "unacceptable_syn_ack": (
+        "ack_lost_segment",
+        False,
+        {"mine": mine(["hs_synack_bad_ack"]), "back": Way(top=9)},
+        {"mine": mine(["hs_synack_retx"]), "back": Way(top=9)},
+    ),
     "ack_of_a_reset": (
         "ack_lost_segment",
         False,
@@ -355,6 +373,20 @@ STORIES = {
         {"me": side(next=1099)},
         {"me": side(next=1099), "way": Way(top=99, una=99)},
     ),
+    "octet_again": (
+        "keep_alive",
+        False,
+        {
+            "mine": mine(why={"retransmission": "octets"}, time=1500 * MS),
+            "told": told("keep_alive"),
+            "way": Way(top=110, una=110, ends={110: 501 * MS}),
+        },
+        {
+            "mine": mine(why={"retransmission": "octets"}, time=1500 * MS),
+            "told": told("keep_alive"),
+            "way": Way(top=110, una=110, ends={110: 500 * MS}),
+        },
+    ),
     "ack_behind_a_fin": (
         "keep_alive",
         False,
@@ -393,17 +425,35 @@ STORIES = {
         {"peer": peer(aside=[(2050, 2060)]), "back": Way(top=50, una=49)},
     ),
     "rtt_zero": ("ack_rtt", True, {"mine": mine(rtt_ns=0)}, {"mine": mine(rtt_ns=1)}),
+    "rtt_of_a_cut_segment": (
+        "ack_rtt",
+        True,
+        {
+            "mine": mine(rtt_ns=MS),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={499 * MS: [row(5, 50, marks=["original_length_wrong"])]}),
+        },
+        {
+            "mine": mine(rtt_ns=MS),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={499 * MS: [row(5, 50, marks=["cut"])]}),
+        },
+    ),
     "rtt_within_a_segment": (
         "ack_rtt",
         True,
-        {"mine": mine(rtt_ns=5), "back": Way(ends={49, 51})},
-        {"mine": mine(rtt_ns=5), "back": Way(ends={50})},
+        {"mine": mine(rtt_ns=5), "back": Way(ends=dict.fromkeys([49, 51], 0))},
+        {"mine": mine(rtt_ns=5), "back": Way(ends=dict.fromkeys([50], 0))},
     ),
     "rtt_of_a_resend": (
         "ack_rtt",
         True,
-        {"mine": mine(rtt_ns=MS), "back": Way(ends={50}, sent={499 * MS: [row(5, 50, "retransmission")]})},
-        {"mine": mine(rtt_ns=MS), "back": Way(ends={50}, sent={498 * MS: [row(5, 50, "retransmission")]})},
+        {
+            "mine": mine(rtt_ns=MS),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={499 * MS: [row(5, 50, "retransmission")]}),
+        },
+        {
+            "mine": mine(rtt_ns=MS),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={498 * MS: [row(5, 50, "retransmission")]}),
+        },
     ),
     "rtt_of_the_filler": (
         "ack_rtt",
@@ -411,12 +461,12 @@ STORIES = {
         {
             "mine": mine(rtt_ns=MS),
             "told": told(rtt_ns=9 * MS),
-            "back": Way(ends={50}, sent={499 * MS: [row(5, 30, "out_of_order")]}),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={499 * MS: [row(5, 30, "out_of_order")]}),
         },
         {
             "mine": mine(rtt_ns=MS),
             "told": told(rtt_ns=9 * MS),
-            "back": Way(ends={50}, sent={499 * MS: [row(5, 50, "out_of_order", payload_bytes=10)]}),
+            "back": Way(ends=dict.fromkeys([50], 0), sent={499 * MS: [row(5, 50, "out_of_order", payload_bytes=10)]}),
         },
     ),
     "rtt_after_a_late_syn": (
