@@ -258,7 +258,9 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif me.zero_since >= 0 and seg.raw_window > 0:
         me.zero_window_ns += max(seg.time - me.zero_since, 0)
         me.zero_since = -1
-    me.raw_window = seg.raw_window
+    late: cython.bint = 0 <= seg.a < me.last_ack  # it moves no window (SND.WL2, RFC 9293 section 3.10.7.4)
+    if not late:
+        me.raw_window = seg.raw_window
     if seg.window < 0:
         return 0
     if seg.a >= 0:
@@ -267,7 +269,8 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
             if not seg.flags & (SYN | FIN):
                 seg.find(WINDOW_SHRUNK, me.edge - seg.a - seg.window)
         me.edge = max(me.edge, seg.a + seg.window)
-    me.window = seg.window
+    if not late:
+        me.window = seg.window
     if not seg.flags & SYN:
         me.window_min = seg.window if me.window_min < 0 else min(me.window_min, seg.window)
         me.window_max = max(me.window_max, seg.window)
