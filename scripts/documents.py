@@ -67,11 +67,63 @@ def exit_codes() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
+def tshark_rules() -> str:
+    """Every rule that explains a difference with tshark, as the classifier has it."""
+    from tcptrace_py.peers.rules import RULES
+
+    givers = {"ours": "we", "tshark": "tshark", "either": "either"}
+    rows = [
+        (
+            f"`{rule.name}`",
+            _labels(rule.labels),
+            givers[rule.side],
+            rule.condition,
+            rule.we,
+            rule.they,
+            rule.source,
+        )
+        for rule in RULES
+    ]
+    return _table(("rule", "label", "given by", "condition", "why we say what we say", "tshark", "source"), rows)
+
+
+def _labels(names: tuple[str, ...]) -> str:
+    from tcptrace_py.peers.rules import ANY
+
+    return (
+        ", ".join([*(name for name in names if name not in ANY), "any"]) if set(ANY) <= {*names} else ", ".join(names)
+    )
+
+
+def tcptrace_rules() -> str:
+    """The same for tcptrace's counters."""
+    from tcptrace_py.peers.counter_rules import COUNTER_RULES, COUNTERS
+
+    rows = [
+        (
+            f"`{rule.name}`",
+            "any" if rule.counters == tuple(COUNTERS) else ", ".join(rule.counters),
+            rule.condition,
+            rule.we,
+            rule.they,
+        )
+        for rule in COUNTER_RULES
+    ]
+    return _table(("rule", "counter", "condition", "why we say what we say", "tcptrace"), rows)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "show": lambda: terminal("show", f"{FIXTURES}/four_way.pcap", "0"),
     "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
     "state-diagram": state_diagram,
     "exit-codes": exit_codes,
+    "tshark-rules": tshark_rules,
+    "tcptrace-rules": tcptrace_rules,
 }
 
 

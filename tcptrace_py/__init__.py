@@ -12,6 +12,7 @@ from tcptrace_py.errors import OutputError, TraceError, UnreadableError, Unsuppo
 
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, stream
+    from tcptrace_py.comparison import compare_tools
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,12 +26,17 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "compare_tools",
     "stream",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Load the analysis on first use: ``tcpflows --help`` needs none of it."""
+    if name == "compare_tools":
+        from tcptrace_py.comparison import compare_tools
+
+        return compare_tools
     if name in __all__:
         from tcptrace_py import analysis
 

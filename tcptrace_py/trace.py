@@ -148,10 +148,10 @@ class Trace:
 
         Parameters
         ----------
-        name : {"zeek", "tcptrace", "ecs"}
+        name : {"zeek", "tcptrace", "tshark", "ecs"}
             ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``tcptrace``: its connections and
-            every counter of its long output; ``ecs``: the `connections` table under the names of the Elastic Common
-            Schema.
+            every counter of its long output; ``tshark``: its table of conversations, with completeness and initial
+            round trip; ``ecs``: the `connections` table under the names of the Elastic Common Schema.
         """
         import pyarrow as pa
 

@@ -1,15 +1,15 @@
 """Views: a connection a row in the words of another program or of a convention, made on request only.
 
-`zeek` and `tcptrace` follow those programs' own rules (see `peers`); `ecs` is our `connections` table under the names
-of the Elastic Common Schema.
+`zeek`, `tcptrace` and `tshark` follow those programs' own rules (see `peers`); `ecs` is our `connections` table under
+the names of the Elastic Common Schema.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcptrace_py.peers import Tcptrace, Zeek
-from tcptrace_py.tables import addresses, views_tcptrace
+from tcptrace_py.peers import Tcptrace, Tshark, Zeek
+from tcptrace_py.tables import addresses, views_tcptrace, views_tshark
 from tcptrace_py.tables.schema import CONNECTIONS, Column
 
 if TYPE_CHECKING:
@@ -121,5 +121,6 @@ class View(NamedTuple):
 VIEWS = {
     "zeek": View(ZEEK, zeek_rows, Zeek),
     "tcptrace": View(views_tcptrace.COLUMNS, views_tcptrace.rows, Tcptrace, views_tcptrace.ON_SCREEN),
+    "tshark": View(views_tshark.COLUMNS, views_tshark.rows, Tshark),
     "ecs": View(tuple(_ecs_columns(CONNECTIONS)), ecs_rows),
 }

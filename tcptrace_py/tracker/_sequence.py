@@ -22,6 +22,7 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 RST = cython.declare(cython.uint, 4)
 
+MS = cython.declare(cython.longlong, 1_000_000)
 SECOND = cython.declare(cython.longlong, 1_000_000_000)
 SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
 KEEP_ALIVE_PROBE = cython.declare(cython.int, 1)
@@ -70,10 +71,12 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         fresh = me.cover(seg.s + syn, seg.s + syn + seg.payload)
         new += fresh + me.cover(seg.s + syn + seg.payload, seg.e)
     if seg.s < me.top:
+        overtaken: cython.bint = answered_first(seg, me, peer)
         late: cython.longlong = catch_up(seg, me)
         new += late
         fresh += min(late, seg.payload - fresh)
-        send_again(seg, conn, me, peer, new, fresh, log)
+        if not overtaken or new < seg.span:
+            send_again(seg, conn, me, peer, new, fresh, log)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
             seg.find(FIN_SEQ_CHANGED, seg.e - me.fin_end)
@@ -88,6 +91,13 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         peer.after_fin_octets += fresh
     if new > 0 and seg.timed:
         rings.put(me, seg.e, seg.time)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def answered_first(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
+    """Does it go on where the captured octets end, though its ACK was captured a moment before it?  Then it is new."""
+    return seg.s == me.late_lo and me.late_hi == me.top and seg.timed and seg.time - peer.last_time <= MS
 
 
 @cython.cfunc
@@ -121,7 +131,8 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
             me.probe_kind = WINDOW_PROBE
             return True
         return False
-    if seg.s == me.top - 1 and me.una >= me.top and peer.raw_window > 0 and seg.time - me.last_time >= SECOND:
+    idle: cython.longlong = seg.time - (me.last_data if me.last_data >= 0 else conn.start)  # answers do not count
+    if seg.s == me.top - 1 and me.una >= me.top and peer.raw_window > 0 and idle >= SECOND:
         if me.fin_end < 0 and sent_order(seg, me) >= 0:
             seg.bits |= KEEP_ALIVE
             me.probe_kind = KEEP_ALIVE_PROBE
@@ -210,12 +221,22 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif peer.probe_kind == WINDOW_PROBE and seg.raw_window == 0:
         seg.bits |= ZERO_WINDOW_PROBE_ACK
         peer.probe_kind = 0
-    elif seg.raw_window > me.raw_window >= 0 and me.last_ack == seg.a and not seg.sack_n:
+    elif grown(seg, me, peer) and me.last_ack == seg.a and not seg.sack_n:
         seg.bits |= WINDOW_UPDATE
     elif peer.top > peer.una and me.last_ack == seg.a and (seg.raw_window == me.raw_window or seg.sack_n > 0):
         if seg.s >= me.top:
             seg.bits |= DUPLICATE_ACK
             peer.dup_acks += 1
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def grown(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
+    """Does it offer more than before?  A SYN's window is not scaled; up to a unit more than that is rounding."""
+    if me.wscale >= 0 and peer.wscale >= 0 and me.window >= 0:
+        unit: cython.longlong = 1 << min(me.wscale, 14)
+        return seg.raw_window * unit >= me.window + unit
+    return seg.raw_window > me.raw_window >= 0
 
 
 @cython.cfunc
@@ -237,7 +258,9 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif me.zero_since >= 0 and seg.raw_window > 0:
         me.zero_window_ns += max(seg.time - me.zero_since, 0)
         me.zero_since = -1
-    me.raw_window = seg.raw_window
+    late: cython.bint = 0 <= seg.a < me.last_ack  # it moves no window (SND.WL2, RFC 9293 section 3.10.7.4)
+    if not late:
+        me.raw_window = seg.raw_window
     if seg.window < 0:
         return 0
     if seg.a >= 0:
@@ -246,7 +269,8 @@ def offer(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
             if not seg.flags & (SYN | FIN):
                 seg.find(WINDOW_SHRUNK, me.edge - seg.a - seg.window)
         me.edge = max(me.edge, seg.a + seg.window)
-    me.window = seg.window
+    if not late:
+        me.window = seg.window
     if not seg.flags & SYN:
         me.window_min = seg.window if me.window_min < 0 else min(me.window_min, seg.window)
         me.window_max = max(me.window_max, seg.window)

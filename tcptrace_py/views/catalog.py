@@ -10,6 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import EXIT_MEANING, UsageError
+from tcptrace_py.tables.disagreements import DISAGREEMENTS
 from tcptrace_py.tables.parity import VIEWS
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES, Column
 from tcptrace_py.views.ink import Line, Part, line
@@ -60,6 +61,7 @@ SECTIONS = {
     "unused": "Why a packet was not used",
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
+    "disagreements": "Disagreements with other programs (`tcpflows compare-tools`)",
     **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
 FACTS = ("severity", "source", "one direction", "type", "unit", "values", "tshark", "Zeek", "tcptrace")
@@ -79,7 +81,8 @@ def entries() -> Iterator[Entry]:
             yield Entry(section, word, meaning, {})
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
-    for table, columns in {**TABLES, **{name: view.columns for name, view in VIEWS.items()}}.items():
+    views = {name: view.columns for name, view in VIEWS.items()}
+    for table, columns in {**TABLES, "disagreements": DISAGREEMENTS, **views}.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
 

@@ -48,6 +48,22 @@ class Form(StrEnum):
     arrow = "arrow"
 
 
+class RowForm(StrEnum):
+    """How rows are written to standard output."""
+
+    table = "table"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
+
+
+class Tool(StrEnum):
+    """Another program that reads captures."""
+
+    tshark = "tshark"
+    tcptrace = "tcptrace"
+
+
 class CatalogForm(StrEnum):
     """How the catalog is written."""
 
@@ -189,11 +205,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     ] = "",
     schema: Annotated[
         str,
-        typer.Option(
-            "--schema",
-            metavar="NAME",
-            help="A view instead: zeek, tcptrace, ecs.",
-        ),
+        typer.Option("--schema", metavar="NAME", help="A view instead: zeek, tcptrace, tshark, ecs."),
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")
@@ -302,6 +314,41 @@ def xplot(  # noqa: PLR0913 - the options of a command line
         verify_checksums=checksums,
     )
     return commands.xplot(capture, conn_id, output, reading)
+
+
+COMPARE_EXAMPLES = """\b
+Examples:
+  tcpflows compare-tools capture.pcap
+  tcpflows compare-tools capture.pcap --tool tshark --format csv > disagreements.csv
+  tcpflows compare-tools capture.pcap --format ndjson | grep '"rule":null'
+"""
+
+
+@app.command(epilog=COMPARE_EXAMPLES)
+@guarded
+def compare_tools(  # noqa: PLR0913 - the options of a command line
+    capture: Annotated[str, typer.Argument(metavar="CAPTURE", help="A file, which the other programs read too.")],
+    *,
+    form: Annotated[RowForm, typer.Option("--format", "-f")] = RowForm.table,
+    tool: Annotated[
+        Tool | None, typer.Option("--tool", help="This one alone. Default: all that are installed.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Stop a tool that takes longer.")
+    ] = 600.0,
+    raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Do not defuse formulas and controls in CSV.")] = False,
+    idle_timeout: IdleTimeout = None,
+    msl2: Msl2 = None,
+    checksums: Checksums = True,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """List where tshark and tcptrace disagree, with our evidence and the rule that explains it."""
+    from tcptrace_py.views import compare
+
+    reading = _reading(quiet, idle_timeout_ns=idle_timeout, msl2_ns=msl2, verify_checksums=checksums)
+    tools = [tool.value] if tool else [each.value for each in Tool]
+    return compare.compare(capture, reading, tools, form.value, timeout, raw_csv=raw_csv)
 
 
 CATALOG_EXAMPLES = """\b

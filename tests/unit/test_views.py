@@ -189,7 +189,7 @@ def test_a_view_on_the_command_line(tmp_path):
     code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace")
     assert (code, out.split()[:3], len(out.splitlines())) == (0, ["host_a", "port_a", "host_b"], 2)
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zek")
-    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, ecs\n")
+    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, tshark, ecs\n")
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "--table", "states")
     assert code == 2
     assert "leave --table" in err
@@ -204,7 +204,59 @@ def test_a_view_needs_a_file():
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 7}, {"reader": "dpkt"}, {"verify_checksums": False}])
-@pytest.mark.parametrize("view", ["zeek", "tcptrace"])
+@pytest.mark.parametrize("view", ["zeek", "tcptrace", "tshark"])
 def test_a_view_is_the_same_however_it_is_read(view, options):
     path = FIXTURES / "loss_bulk_sender.pcap"
     assert tt.analyze(path, **options).view(view).equals(tt.analyze(path).view(view))
+
+
+def tshark_rows(tmp_path, packets, **options):
+    trace = tt.analyze(write_pcap(tmp_path / "story.pcap", packets, step_ns=1_000_000, **options))
+    return trace.view("tshark").to_dict("records")
+
+
+COMPLETENESS = {
+    "unanswered": (1, "·····S", "Incomplete, SYN_SENT"),
+    "refused": (37, "R··A·S", "Incomplete"),
+    "open": (7, "···ASS", "Incomplete, ESTABLISHED"),
+    "closed": (23, "·F·ASS", "Complete, NO_DATA"),
+    "half closed": (23, "·F·ASS", "Complete, NO_DATA"),
+    "reset by the originator": (39, "R··ASS", "Complete, NO_DATA"),
+    "given up": (33, "R····S", "Incomplete"),
+    "answer first": (6, "···AS·", "Incomplete"),
+    "data again": (15, "··DASS", "Incomplete, DATA"),
+}
+
+
+@pytest.mark.parametrize("story", COMPLETENESS)
+def test_tshark_completeness(story, tmp_path):
+    (row,) = tshark_rows(tmp_path, STORIES[story][0])
+    told = (row["tcp.completeness"], row["tcp.completeness.str"], row["completeness"])
+    assert told == COMPLETENESS[story]
+
+
+def test_tshark_first_segment_alone_says_only_syn(tmp_path):
+    (row,) = tshark_rows(tmp_path, [packet(">", ACK, 10, 100, b"abc")])
+    assert (row["tcp.completeness"], row["frames_ab"], row["frames_ba"]) == (0, 1, 0)
+
+
+def test_tshark_conversations(tmp_path):
+    again = [packet(">", SYN, 5000), packet("<", RST | ACK, 0, 5001)]
+    rows = tshark_rows(tmp_path, [*OPEN, packet("<", ACK, 100, 10, b"abcd"), *again])
+    assert [(row["tcp.stream"], row["a.port"], row["b.port"], row["duration_ns"]) for row in rows] == [
+        (0, 1234, 9999, 3_000_000),
+        (1, 1234, 9999, 1_000_000),
+    ]
+    size = len(OPEN[0])
+    assert [rows[0][f"{what}_{way}"] for way in ("ab", "ba") for what in ("frames", "bytes")] == [
+        2,
+        2 * size,
+        2,
+        2 * size + 4,
+    ]
+    assert [row["tcp.analysis.initial_rtt_ns"] for row in rows] == [2_000_000, 1_000_000]
+
+
+def test_tshark_the_same_syn_again_stays_in_its_stream(tmp_path):
+    (row,) = tshark_rows(tmp_path, [packet(">", SYN, 9), packet(">", SYN, 9), *OPEN[1:]])
+    assert (row["frames_ab"], row["tcp.analysis.initial_rtt_ns"]) == (3, 2_000_000)  # from the last SYN
