@@ -380,8 +380,10 @@ class Tracker:
         at: cython.Py_ssize_t = 4 * (key & (COPY_PLACES - 1))
         name: cython.longlong = cython.cast(cython.longlong, key >> 1)
         ahead: cython.int = (seg.ip_id - me.last_id) & 0xFFFF
-        # An IP ID above all of its sender's before is no copy: most segments end here, without a look at old ones
+        # An IP ID above all of its sender's before is no copy: most segments end here, without a look at old ones.
+        # A RST's is not remembered (another host may have made it), so its copy has to be looked for.
         fresh: cython.bint = me.id_steps >= 3 and me.id_good == me.id_steps and 0 < ahead <= 64 and seg.ip_id != 0
+        fresh = fresh and not seg.flags & RST
         if not fresh and self.recent[at] == name and seg.timed:
             age: cython.longlong = seg.time - self.recent[at + 1]
             if 0 <= age <= self.copies_within(me, peer, age):
