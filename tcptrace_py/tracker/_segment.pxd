@@ -25,6 +25,7 @@ cdef class Journal:
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1
     cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn) except? -1
+    cdef int was(self, Endpoint end, unsigned char state, long long first, long long after, Segment seg, Connection conn) except? -1
     cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state) except? -1
     cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
     cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1

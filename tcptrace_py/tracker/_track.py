@@ -428,12 +428,10 @@ class Tracker:
         if seg.raw_window >= 0:
             offer(seg, me, peer)
         if not conn.steady or seg.flags & (SYN | FIN):
-            follow(seg, conn, me, peer, self.log)
-            if conn.rst_row >= 0:
+            if conn.rst_row >= 0:  # first what it says of rows before it, then what it does itself
                 survive(seg, conn, me, peer, self.log)
-                self.log.settle(me, seg, conn)
-                self.log.settle(peer, seg, conn)
-                conn.steady = conn.steady and conn.rst_row < 0
+            follow(seg, conn, me, peer, self.log)
+            conn.steady = conn.steady and conn.rst_row < 0
         seg.in_flight = me.top - (me.una if me.una >= 0 else me.floor)
         me.max_in_flight = max(me.max_in_flight, seg.in_flight)
         me.last_ack = max(me.last_ack, seg.a)

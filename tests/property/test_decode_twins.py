@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tcptrace_py.columns import filled
 from tcptrace_py.decode import Decoder, DpktDecoder
-from tests import naive_decode
+from tests.naive import decode as naive_decode
 from tests import packets as p
 from tests.decoding import decoded
 from tests.packets import frames
