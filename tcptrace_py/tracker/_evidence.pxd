@@ -36,3 +36,4 @@ cdef int answer_resends(
     Segment seg, Connection conn, Endpoint peer, Recovery rec, long long una, Journal log
 ) except? -1
 cdef int tell_of_holes(Segment seg, Endpoint peer, Recovery rec) except? -1
+cdef bint tells_more(Segment seg, Endpoint peer) except? -1

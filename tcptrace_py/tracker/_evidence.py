@@ -460,6 +460,19 @@ def take_blocks(seg: Segment, conn: Connection, peer: Endpoint, rec: Recovery, l
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
+def tells_more(seg: Segment, peer: Endpoint) -> cython.bint:
+    """Do its SACK blocks name octets that none before named (RFC 6675 section 2)?"""
+    k: cython.int
+    for k in range(seg.sack_n):
+        lo: cython.longlong = max(peer.rel(seg.edges[2 * k]), seg.a)
+        hi: cython.longlong = peer.rel(seg.edges[2 * k + 1])
+        if hi > lo and not (peer.recovery is not None and peer.recovery.holds(lo, hi)):
+            return True
+    return False
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
 def within_next(seg: Segment, peer: Endpoint, lo: cython.longlong, hi: cython.longlong) -> cython.bint:
     """Does the first block lie inside the second?"""
     return seg.sack_n > 1 and peer.rel(seg.edges[2]) <= lo and hi <= peer.rel(seg.edges[3])

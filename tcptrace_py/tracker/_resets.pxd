@@ -10,3 +10,4 @@ cdef bint sent_after(Segment seg, Connection conn, Endpoint me, Endpoint peer) e
 cdef int revoke(Segment seg, Connection conn, Endpoint end, int given, Journal log) except? -1
 cdef int keep(Segment seg, Connection conn, Endpoint me) except? -1
 cdef int amend_rst(unsigned long long add, unsigned long long drop, Connection conn, Segment seg, Journal log) except? -1
+cdef int never_refused(Segment seg, Connection conn, Endpoint me, Journal log) except? -1

@@ -1,4 +1,4 @@
-from tcptrace_py.tracker._evidence cimport gap, heard, send_again, sent_order, trigger
+from tcptrace_py.tracker._evidence cimport gap, heard, send_again, sent_order, tells_more, trigger
 from tcptrace_py.tracker._rings cimport Rings
 from tcptrace_py.tracker._segment cimport Journal, Segment
 from tcptrace_py.tracker._state cimport Connection, Endpoint

@@ -11,7 +11,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, trigger
+    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, tells_more, trigger
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint
@@ -210,9 +210,11 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif peer.probe_kind == WINDOW_PROBE and seg.raw_window == 0:
         seg.bits |= ZERO_WINDOW_PROBE_ACK
         peer.probe_kind = 0
-    elif seg.raw_window > me.raw_window >= 0 and me.last_ack == seg.a and not seg.sack_n:
+    elif me.last_ack != seg.a:
+        pass
+    elif seg.raw_window > me.raw_window >= 0 and not (seg.sack_n and tells_more(seg, peer)):
         seg.bits |= WINDOW_UPDATE
-    elif peer.top > peer.una and me.last_ack == seg.a and (seg.raw_window == me.raw_window or seg.sack_n > 0):
+    elif peer.top > peer.una and (seg.raw_window == me.raw_window or (seg.sack_n and tells_more(seg, peer))):
         if seg.s >= me.top:
             seg.bits |= DUPLICATE_ACK
             peer.dup_acks += 1
