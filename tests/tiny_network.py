@@ -36,6 +36,7 @@ class Habits:
     timestamps: bool = True
     shift: int | None = None  # of the window
     room: int = 65_535
+    ids: bool = True  # packets bear IP IDs that their sender counts
     probe_octets: int = 1  # that a probe of a closed window carries: 1 new one, or 0 at one below
 
 
@@ -115,6 +116,7 @@ class Network:
         self.ids = [count(500), count(9000)]
         self.seen: list[Seen] = []
         self.passed: set[tuple[int, int]] = set()
+        self.arrived: list[Packet] = []
         self.open()
         at = 0
         for wait, side, action, size in plan:
@@ -146,6 +148,7 @@ class Network:
     def arrive(self, packet: Packet) -> None:
         if packet.sender != self.tap:
             self.note(packet)
+        self.arrived.append(packet)
         self.receive(self.ends[1 - packet.sender], packet)
 
     # -- an end sends -----------------------------------------------------------------------------------------------
@@ -347,7 +350,7 @@ class Network:
                 options=self.options(packet, isns[1 - packet.sender]),
                 window=packet.window,
             )
-            data.append(packets.ipv4(tcp, source, target, ip_id=packet.ip_id))
+            data.append(packets.ipv4(tcp, source, target, ip_id=packet.ip_id * self.habits.ids))
         times = [packets.BASE_NS + one.time for one in self.seen]
         return packets.write_pcap(path, data, 101, times=times)
 

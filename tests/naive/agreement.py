@@ -23,8 +23,8 @@ def story_of(rows: list[Row], timeline: list[dict[str, Any]]) -> Story:
     return Story(rows, samples)
 
 
-def disagreements(rows: list[Row], timeline: list[dict[str, Any]]) -> Iterator[str]:
-    """What the timeline of one connection says otherwise than the twin."""
+def disagreements(rows: list[Row], timeline: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[str]:
+    """What the timeline and the row of one connection say otherwise than the twin."""
     story = story_of(rows, timeline)
     ends = Ends(story)
     for i, (said, row) in enumerate(zip(rules.labels(story, ends), timeline, strict=True)):
@@ -38,6 +38,9 @@ def disagreements(rows: list[Row], timeline: list[dict[str, Any]]) -> Iterator[s
         yield from unlike(i, rows[i], "window", story.window(i) if plain(story, i) else row["window"], row["window"])
         if octets.clean_trip(story, i) is not None:
             yield from unlike(i, rows[i], "rtt_ns", octets.clean_trip(story, i), row["rtt_ns"])
+    yield from unlike(
+        i, rows[i], "shapes", [ends.handshake(), ends.teardown()], [record["handshake"], record["teardown"]]
+    )
 
 
 def plain(story: Story, i: int) -> bool:

@@ -51,7 +51,7 @@ def by_feedback(story: Story, i: int, side: int) -> int:
         return 0
     since = story.rows[(mine or gaps)[-1]].time
     age = row.time - since
-    told, sure = (told_of(story, mine[-1], i) if mine else (None, None))
+    told, sure = told_of(story, mine[-1], i) if mine else (None, None)
     if sure is not None and near is not None:
         if row.time - sure >= near:
             return 1
@@ -225,11 +225,11 @@ def fast_retransmission(story: Story, i: int) -> bool:
 
 
 @once
-def pause(story: Story, i: int) -> int:
-    """Since the last payload of its sender."""
+def pause(story: Story, i: int) -> float:
+    """Since the last payload of its sender: for ever, where none was captured."""
     row = story.rows[i]
     data = [story.rows[j].time for j in story.before(i, row.side) if story.rows[j].size]
-    return row.time - data[-1] if data else row.time + 1
+    return row.time - data[-1] if data else float("inf")
 
 
 @once

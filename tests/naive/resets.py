@@ -25,6 +25,7 @@ class Last:
     top: int  # how far its claimed sender had sent
     labels: set[str]
     signs: int = 0
+    refused: Coming | None = None  # the SYN that it seemed to answer
 
 
 class Judge:
@@ -37,14 +38,15 @@ class Judge:
 
     def judge(self, i: int, row: Row, me: End, peer: End) -> None:
         what = self.verdict(i, row, me, peer)
+        refused = None
         accepted = what in ("accepted", "refused")
         labels = self.ends.labels[i]
         if what == "refused":
             self.ends.refused = True
             labels.add("hs_refused")
-            one = me.waits_for("got SYN")
-            if one is not None:
-                me.strike(one)
+            refused = me.waits_for("got SYN")
+            if refused is not None:
+                me.strike(refused)
                 me.proved = "CLOSED"
         if accepted:
             self.accept(i, row, me, peer)
@@ -61,7 +63,7 @@ class Judge:
         signs = self.signs(i, row, me)
         if signs >= 2:
             labels.add("rst_forged")
-        self.last = Last(i, me.side, accepted, self.story.top(me.side, i) or 0, labels, signs)
+        self.last = Last(i, me.side, accepted, self.story.top(me.side, i) or 0, labels, signs, refused)
 
     def verdict(self, i: int, row: Row, me: End, peer: End) -> str:
         """By what the target is known to be, and the interval in which the number it expects lies."""
@@ -124,6 +126,8 @@ class Judge:
         if me.side == last.side:
             if row.takes and row.seq >= last.top and last.accepted:  # it goes on in order: the RST was not its own
                 self.revoke(me, "sent RST")
+                if last.refused is not None:
+                    self.ends.restore(me, last.refused)
                 last.signs += 1
                 if last.signs == 2:
                     last.labels.add("rst_forged")
@@ -161,4 +165,3 @@ class Judge:
         one = end.waits_for(given)
         if one is not None:
             end.strike(one)
-

@@ -89,7 +89,7 @@ def of_network(network: Network) -> list[Row]:
                 packet.ack if packet.flags & ACK else None,
                 packet.size,
                 packet.window,
-                packet.ip_id,
+                packet.ip_id * network.habits.ids,
                 packet.tsval if stamped else None,
                 packet.tsecr,
                 packet.sack,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.naive import octets, windows
-from tests.naive.states import Ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.naive.states import Ends
     from tests.naive.story import Story
 
 OF_A_ROW: dict[str, Callable[[Story, int], bool]] = {
@@ -76,6 +76,23 @@ OF_THE_ENDS = (
     "tw_assassination",
 )
 """Labels that fall off when both ends are followed."""
+
+BY_THE_TRUTH = {
+    "spurious_retransmission": "what was acknowledged or SACKed when it passed is a rule; the simulated network, which "
+    "knows what arrived, is asked about what a DSACK, an echoed timestamp or a late original say later",
+}
+
+NONE = {
+    "cap_offload": "of the packet's length: the decoder's twin has the mark",
+    "cap_origlen": "of the packet's length: the decoder's twin has the mark",
+    "hs_syn_new_isn": "of two lives of a pair; the twin reads one",
+    "hs_synack_diff_seq": "a side begins anew with another number; the twin's rows have one line of numbers a side",
+    "reused_port": "of two lives of a pair; the twin reads one",
+    "seq_overlap_diff": "of what the octets are; the twin knows their numbers only",
+    "tw_reuse_bad": "of two lives of a pair; the twin reads one",
+    "tw_reuse_ok": "of two lives of a pair; the twin reads one",
+}
+"""Labels without a naive rule, and why; scenarios and unit tests reach them."""
 
 
 def labels(story: Story, ends: Ends) -> list[set[str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.naive.rows import Row
     from tests.naive.story import Story
 
+
 class Ends:
     """Both ends, followed through a story: `states` and `steps` by row when all is read."""
 
@@ -61,12 +62,20 @@ class Ends:
             for one in list(server.coming):
                 server.strike(one)
 
+    def restore(self, end: End, syn: Coming) -> None:
+        """It never refused: the SYN was on its way all the time."""
+        syn.lost = False
+        end.proved, end.coming = "LISTEN", [syn]
+        for row in self.known[syn.since :]:
+            row[end.side] = ("LISTEN", [syn])
+
     def follow(self, i: int, row: Row) -> None:
         me, peer = self.ends[row.side], self.ends[1 - row.side]
         if row.rst:
             self.steps[i]["reset"] = None
             self.judge.judge(i, row, me, peer)
             return
+        self.judge.survive(i, row, me, peer)
         self.prove(i, row, me, peer)
         if row.syn_ack:
             self.syn_ack(i, row, me, peer)
@@ -80,7 +89,6 @@ class Ends:
         if row.fin:
             self.fin(i, row, me, peer)
         self.pass_fin(i, me, peer)
-        self.judge.survive(i, row, me, peer)
 
     @staticmethod
     def acks_fin(row: Row, peer: End) -> bool:
@@ -191,9 +199,9 @@ class Ends:
         me.sent_syn_ack = True
         if peer.proved == "UNKNOWN" and not peer.seen:
             peer.proved = "SYN_SENT"
-        if peer.proved in ("SYN_SENT", "SYN_RCVD"):
-            if not peer.waits_for("got SYN-ACK") and not peer.waits_for("got ACK of SYN"):
-                peer.gets("got SYN-ACK", i)
+        told = peer.waits_for("got SYN-ACK") or peer.waits_for("got ACK of SYN")
+        if peer.proved in ("SYN_SENT", "SYN_RCVD") and not told:
+            peer.gets("got SYN-ACK", i)
 
     def ack(self, i: int, row: Row, me: End, peer: End) -> None:
         if not self.story.accepted(i):

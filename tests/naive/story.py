@@ -122,7 +122,9 @@ class Story:
 
     def last_ack(self, side: int, i: int) -> int | None:
         """The highest that `side` has acknowledged."""
-        return max((self.rows[j].ack or 0 for j in self.ordinary(i, side) if self.rows[j].ack is not None), default=None)
+        return max(
+            (self.rows[j].ack or 0 for j in self.ordinary(i, side) if self.rows[j].ack is not None), default=None
+        )
 
     def fin_end(self, side: int, i: int) -> int | None:
         """The number after the first FIN of `side`."""
@@ -136,10 +138,12 @@ class Story:
         top, una, offered = self.top(row.side, i), self.una(row.side, i), self.raw_window(1 - row.side, i)
         if row.flags & 7 or row.size > 1 or top is None or una is None or offered is None or not self.counts(i):
             return None
-        if offered == 0:
+        if offered == 0 and not any(self.rows[j].rst for j in self.before(i)):  # nobody probes what was reset
             if (row.size == 0 and row.seq == una - 1 < top) or (row.size == 1 and row.seq == top):
                 return "window"
             return "resent" if row.size == 1 and row.seq == una < top else None
+        if offered == 0:
+            return None
         idle = row.time - max(self.rows[j].time for j in self.before(i, row.side)) if self.before(i, row.side) else 0
         last = row.seq == top - 1 and una >= top and self.fin_end(row.side, i) is None
         return "keep_alive" if last and idle >= SECOND and self.order(i) >= 0 else None
@@ -256,7 +260,9 @@ class Story:
 
     def newest_id(self, side: int, i: int) -> int:
         made = self.ids(side, i)
-        return made[-1][0] if made else next((self.rows[j].ip_id for j in self.ordinary(i, side) if self.rows[j].ip_id), 0)
+        return (
+            made[-1][0] if made else next((self.rows[j].ip_id for j in self.ordinary(i, side) if self.rows[j].ip_id), 0)
+        )
 
     def newest_tsval(self, side: int, i: int) -> int | None:
         newest = None

@@ -114,7 +114,9 @@ def ts_recent(story: Story, i: int) -> int | None:
 @once
 def opt_missing_ts(story: Story, i: int) -> bool:
     row = story.rows[i]
-    agreed = all(any(story.rows[j].syn and story.rows[j].tsval is not None for j in story.ordinary(i, one)) for one in (0, 1))
+    agreed = all(
+        any(story.rows[j].syn and story.rows[j].tsval is not None for j in story.ordinary(i, one)) for one in (0, 1)
+    )
     return story.counts(i) and not row.rst and not row.syn and row.tsval is None and agreed
 
 
@@ -123,7 +125,12 @@ def opt_stripped(story: Story, i: int) -> bool:
     """RFC 7323 section 2.3: only what the SYN offered may stand in the SYN-ACK."""
     row = story.rows[i]
     syns = [story.rows[j] for j in story.ordinary(i, 1 - row.side) if story.rows[j].syn]
-    if not story.counts(i) or not row.syn_ack or not syns or any(story.rows[j].syn for j in story.ordinary(i, row.side)):
+    if (
+        not story.counts(i)
+        or not row.syn_ack
+        or not syns
+        or any(story.rows[j].syn for j in story.ordinary(i, row.side))
+    ):
         return False
     pairs = ((row.wscale, syns[-1].wscale), (row.tsval, syns[-1].tsval))
     unasked = any(here is not None and there is None for here, there in pairs)
@@ -182,5 +189,3 @@ def duplicate_packet(story: Story, i: int) -> bool:
 @once
 def duplicate_ack(story: Story, i: int) -> bool:
     return story.duplicate_ack(i)
-
-
