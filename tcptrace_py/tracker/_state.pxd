@@ -61,6 +61,7 @@ cdef class Endpoint:
     cdef int base_at(self, unsigned int number, long long relative) except? -1
     cdef long long cover(self, long long lo, long long hi) except? -1
     cdef long long cover_apart(self, long long lo, long long hi) except? -1
+    cdef long long begin_earlier(self, long long lo, long long hi) except? -1
     cdef long long skip_to(self, long long to) except? -1
     cdef unsigned char estimate(self, int upto) except? 255
     cdef int push(self, int given, long long row) except? -1

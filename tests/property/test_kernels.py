@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -63,9 +64,7 @@ def test_octets_of_a_direction_are_a_set(sent, isn):
     ways = ("c2s", "s2c")
     assert sum(record[f"{way}_unique_octets"] for way in ways) == unique
     assert sum(record[f"{way}_resent_octets"] for way in ways) == sum(size for _, size in sent) - unique
-    first = sent[0][0]
-    above = [(lo, hi) for lo, hi in held if hi > first]
-    missing = sum(after[0] - before[1] for before, after in zip(above, above[1:], strict=False))
+    missing = sum(above[0] - below[1] for below, above in pairwise(held))
     assert sum(record[f"{way}_missing_octets"] for way in ways) == missing
 
 

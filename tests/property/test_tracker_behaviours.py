@@ -141,10 +141,10 @@ def test_batch_size_changes_nothing(plan, fate, tap, habit, size):
 
 
 @few
-@given(plans_with_all, fates, taps, habits, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
-def test_isn_changes_only_raw_numbers(plan, fate, tap, habit, client_isn, server_isn):
+@given(plans_with_all, fates, taps, habits, st.tuples(*[st.integers(0, 2**32 - 1)] * 2))
+def test_isn_changes_only_raw_numbers(plan, fate, tap, habit, isns):
     network = Network(plan, fate, tap, habit)
-    assert said(analysed(network, isns=(client_isn, server_isn)), RAW) == said(analysed(network), RAW)
+    assert said(analysed(network, isns=isns), RAW) == said(analysed(network), RAW)
 
 
 @few
