@@ -185,7 +185,7 @@ ANOMALIES = (
             zeek="premature_connection_reuse"),
     Anomaly(49, "ambiguous", _I, "The evidence does not tell a resend from reordering", "no order evidence",
             sentence="resend or late: the capture does not tell"),
-    Anomaly(50, "seq_overlap_diff", _E, "The same octets with other content", "payload digests",
+    Anomaly(50, "seq_overlap_diff", _E, "The same octets with other content; looked for only with --overlaps", "RFC 9293 section 3.8.1",
             sentence="the octets differ from those of frame {evidence}", tshark="tcp.segment.overlap.conflict",
             zeek="rexmit_inconsistency", one_sided=True),
     Anomaly(51, "seq_beyond_window", _W, "Octets beyond the right edge of the window that the peer offered",

@@ -24,11 +24,13 @@ cdef class Tracker:
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
     cdef Rings rings
+    cdef object overlaps
     cdef list closed, spare
     cdef Py_ssize_t closed_head
     cdef int expect(self, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef long long[::1] recent  # places of 4 words: identity, time, frame, unused
 
+    cdef int compare_octets(self, Batch b, Py_ssize_t i, Connection conn, Endpoint me) except? -1
     cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
     cdef int read(self, Batch b, Py_ssize_t i) except? -1
     cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)

@@ -90,6 +90,9 @@ FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
+KEEP_ALIVE = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive"].code)
+ZERO_WINDOW_PROBE = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window_probe"].code)
+SEQ_OVERLAP_DIFF = cython.declare(cython.ulonglong, 1 << BY_NAME["seq_overlap_diff"].code)
 DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
 FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
@@ -144,9 +147,11 @@ class Tracker:
         What to keep beside the running totals.
     writing : bool
         Whether the labels of every row are wanted in the columns.
+    overlaps : Overlaps, optional
+        Where octets that came before are held, to be compared with those that come again.
     """
 
-    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing):
+    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing, overlaps=None):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if keep else None
@@ -154,6 +159,7 @@ class Tracker:
         self.log = Journal("events" in keep, "states" in keep)
         self.seg = Segment()
         self.rings = Rings()
+        self.overlaps = overlaps
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.writing = writing
         self.clock = NEVER
@@ -273,6 +279,8 @@ class Tracker:
                 self.closing(conn, me, peer)
             self.count(conn, me)
             me.seen = True
+        if self.overlaps is not None and seg.payload > 0:
+            self.compare_octets(b, i, conn, me)
         if seg.bits:
             self.notice(conn)
         if self.writing:
@@ -282,6 +290,19 @@ class Tracker:
             conn.steps_failed |= seg.failed
         conn.end = max(conn.end, seg.time)
         conn.last_row = seg.row
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def compare_octets(self, b: Batch, i: cython.Py_ssize_t, conn: Connection, me: Endpoint) -> cython.int:
+        """Are octets that come again, copies included, the same as before?  A probe's octet may be anything."""
+        seg: Segment = self.seg
+        octets = b.payloads[i] if b.payloads is not None else None
+        if octets is None or seg.flags & RST or seg.bits & (BAD_CHECKSUM | KEEP_ALIVE | ZERO_WINDOW_PROBE):
+            return 0
+        first: cython.longlong = seg.s + (seg.flags & SYN != 0)
+        frame: cython.longlong = self.overlaps.differs((conn.conn_id, me.side), first, octets, seg.frame)
+        if frame >= 0:
+            seg.find(SEQ_OVERLAP_DIFF, frame)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -660,6 +681,8 @@ class Tracker:
         self.live -= 1
         conn.ended = True
         conclude(conn, self.log)
+        if self.overlaps is not None:
+            self.overlaps.forget(conn.conn_id)
         self.handshakes[handshake_shape(conn)] += 1
         self.teardowns[teardown_shape(conn)] += 1
         self.rings.give_back(conn.client)
