@@ -138,9 +138,7 @@ class Decoder:
         """
         walk, self._frames, self._whole = self._walk, frames, None
         if self._payloads:
-            walk.keep_payloads(batch.capacity)
-            batch.payloads = batch.payloads or [None] * batch.capacity
-            batch.payloads[batch.n :] = [None] * (batch.capacity - batch.n)
+            self._expect_payloads(batch)
         first = batch.n
         walk.load(frames)
         try:
@@ -184,7 +182,7 @@ class Decoder:
             walk.unused[reason] += 1
         return True
 
-    def _follow(self, batch: Batch, place: Place | None = None) -> int:
+    def _follow(self, batch: Any, place: Place | None = None) -> int:
         """Let the walk go on, from `place` if there is one."""
         walk, row = self._walk, batch.n
         if place is not None:
@@ -299,7 +297,11 @@ class Decoder:
         self.quotes.append(quotes.QuotedError(*about, *quoted))
         return Unused.icmp_error
 
-    def _take_payloads(self, batch: Batch, first: int) -> None:
+    def _expect_payloads(self, batch: Any) -> None:
+        self._walk.keep_payloads(batch.capacity)
+        batch.payloads = (batch.payloads or [])[: batch.n] + [None] * (batch.capacity - batch.n)
+
+    def _take_payloads(self, batch: Any, first: int) -> None:
         buffer, payload_at, payload = memoryview(self._frames.buffer), self._walk.payload_at, batch.payload
         for row in range(first, batch.n):
             at = payload_at[row]
