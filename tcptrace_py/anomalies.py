@@ -216,6 +216,10 @@ ANOMALIES = (
             "segmentation offload", sentence="cut or joined by the network card", one_sided=True),
     Anomaly(62, "cap_origlen", _W, "The record claims fewer octets than the IP header: IP is believed",
             "IP total length", sentence="the record's length is too small", tcptrace="truncated", one_sided=True),
+    Anomaly(63, "mbx_seq_rewrite", _W,
+            "A SACK block beyond all that its sender ever offered room for, or below the peer's first number: numbers "
+            "were rewritten on the way, and those of the block were not", "RFC 2018 section 3",
+            sentence="a SACK block {evidence} octets away from the ack: numbers rewritten on the way"),
     Anomaly(64, "hs_no_answer", _W, "One SYN or more, nothing back", "RFC 9293 section 3.8.3",
             sentence="the SYN was never answered", zeek="conn_state S0", tcptrace="unidirectional", one_sided=True),
     Anomaly(65, "hs_half_open", _W, "SYN-ACK, and nothing more from the client", "RFC 4987",
@@ -240,6 +244,15 @@ ANOMALIES = (
             sentence="written out early: too many connections open", one_sided=True),
     Anomaly(75, "cap_snap", _I, "The capture holds fewer octets of some packets than these had", "snap length",
             sentence="captured in part", one_sided=True),
+    Anomaly(76, "atk_syn_flood", _E,
+            "100 connections or more to one listener begun within a second and never completed, most of all to it",
+            "RFC 4987", sentence="SYN flood: {evidence}", one_sided=True),
+    Anomaly(77, "atk_scan", _E,
+            "50 targets (address and port) or more of one source that refused or did not answer, most of all of it",
+            "capture", sentence="scan: {evidence}", zeek="Scan::Port_Scan, Scan::Address_Scan", one_sided=True),
+    Anomaly(78, "atk_blind", _E,
+            "10 different numbers or more tried by RSTs of one connection that none of its ends accepts", "RFC 5961",
+            sentence="{evidence} numbers tried by RSTs that no end accepts"),
 )
 # fmt: on
 

@@ -10,6 +10,8 @@ from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tcptrace_py.tracker import Attack
+
     Event = dict[str, Any]
 
 BY_CODE = {anomaly.code: anomaly for anomaly in ANOMALIES}
@@ -73,6 +75,21 @@ def icmp_events(errors: Iterable[tuple[int, Any]], capture: str) -> Iterator[Eve
         said = f"{reporter} (type {quote.icmp_type}, code {quote.code})"
         kind = quote.icmp_type << 8 | quote.code
         yield event(ICMP_ERROR, capture, conn_id, frame=quote.frame, time=quote.time_ns, evidence=kind, said=said)
+
+
+def attack_events(attacks: Iterable[Attack], capture: str) -> Iterator[Event]:
+    """Attacks, which concern the whole capture or one connection."""
+    for attack in attacks:
+        said = str(attack.number)
+        if attack.who is not None:
+            hi, lo, port = attack.who
+            where = addresses.text(hi, lo)
+            said = (
+                f"{attack.number} connections to {where} port {port} never completed, from {attack.others} addresses"
+                if attack.name == "atk_syn_flood"
+                else f"{attack.number} ports of {attack.others} addresses do not accept {where}"
+            )
+        yield event(BY_NAME[attack.name], capture, attack.conn_id, time=attack.begin, evidence=attack.number, said=said)
 
 
 def _told(evidence: int) -> int | None:

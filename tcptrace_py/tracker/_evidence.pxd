@@ -37,3 +37,4 @@ cdef int answer_resends(
 ) except? -1
 cdef int tell_of_holes(Segment seg, Endpoint peer, Recovery rec) except? -1
 cdef bint tells_more(Segment seg, Endpoint peer) except? -1
+cdef bint no_room(Connection conn, Endpoint peer, long long lo, long long hi) except? -1

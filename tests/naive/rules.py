@@ -32,6 +32,7 @@ OF_A_ROW: dict[str, Callable[[Story, int], bool]] = {
         windows.flag_illegal,
         windows.keep_alive,
         windows.keep_alive_ack,
+        windows.mbx_seq_rewrite,
         windows.mbx_ttl_shift,
         windows.mss_clamped,
         windows.opt_missing_ts,

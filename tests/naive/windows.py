@@ -172,6 +172,17 @@ def mbx_ttl_shift(story: Story, i: int) -> bool:
 
 
 @once
+def mbx_seq_rewrite(story: Story, i: int) -> bool:
+    """RFC 2018: a block names what its sender holds, so there was room for it, and the peer sent it."""
+    row = story.rows[i]
+    edge = story.edge(row.side, i)
+    peer_began = any(story.rows[j].syn for j in story.ordinary(i, 1 - row.side))
+    if not story.counts(i) or not story.accepted(i):
+        return False
+    return any((edge is not None and lo > edge) or (peer_began and hi <= 0) for lo, hi in row.sack)
+
+
+@once
 def cap_ts_back(story: Story, i: int) -> bool:
     return any(one.time > story.rows[i].time for one in story.rows[:i])
 
