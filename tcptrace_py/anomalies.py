@@ -76,7 +76,8 @@ ANOMALIES = (
             "RFC 9293 section 3.8.1", sentence="overtaken on the way by later segments",
             tshark="tcp.analysis.out_of_order", tcptrace="out-of-order", one_sided=True),
     Anomaly(7, "duplicate_packet", _N,
-            "The same transmission captured again: a mirror's or the network's copy; it has no further effect",
+            "The same transmission captured again: a mirror's copy (more than a fifth of the connection's packets are "
+            "copies), or the network's; it has no further effect",
             "TCP header, IP ID and time", sentence="a copy of frame {evidence}", tcptrace="hardware dups",
             one_sided=True),
     Anomaly(8, "previous_segment_lost", _W,

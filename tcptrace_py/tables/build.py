@@ -74,11 +74,11 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables import events
-    from tcptrace_py.tracker import attacks
+    from tcptrace_py.tracker import attacks, mirrored
 
     log = done.tracker.log
     found = [
-        *events.segment_events(log.events, log.labels, capture),
+        *events.segment_events(log.events, log.labels, capture, {conn.conn_id for conn in ended if mirrored(conn)}),
         *(event for conn in ended for event in events.connection_events(conn, capture)),
         *events.icmp_events(done.errors, capture),
         *events.attack_events(attacks(ended, log.events), capture),

@@ -3,6 +3,17 @@
 from tcptrace_py.tracker._lives import closed_first, handshake_shape, teardown_shape
 from tcptrace_py.tracker._track import Tracker, compiled
 from tcptrace_py.tracker.attacks import Attack, attacks
+from tcptrace_py.tracker.copies import mirrored
 from tcptrace_py.tracker.overlaps import Overlaps
 
-__all__ = ["Attack", "Overlaps", "Tracker", "attacks", "closed_first", "compiled", "handshake_shape", "teardown_shape"]
+__all__ = [
+    "Attack",
+    "Overlaps",
+    "Tracker",
+    "attacks",
+    "closed_first",
+    "compiled",
+    "handshake_shape",
+    "mirrored",
+    "teardown_shape",
+]
