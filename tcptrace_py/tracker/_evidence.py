@@ -104,6 +104,9 @@ def compare(seg: Segment, me: Endpoint, ip_id: cython.ushort, tsval: cython.uint
 def order_by_feedback(seg: Segment, me: Endpoint, peer: Endpoint, hole: Hole) -> cython.int:
     """The same for a segment that fills a hole: could its sender know of the loss, and has it had the time?"""
     since: cython.longlong = hole.time if hole is not None else me.gap_time
+    if since < 0:  # nothing says since when they have been missing
+        seg.order_by = NOTHING
+        return 0
     age: cython.longlong = seg.time - since
     near: cython.longlong = least_rtt(peer)
     if hole is not None and hole.sure >= 0 and near >= 0:

@@ -145,9 +145,11 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
             peer.unique_octets += peer.cover(peer.top, seg.a)
         elif peer.seen:
             seg.find(ACK_OF_UNSEEN, unseen)
+            peer.gap_time = seg.time
         peer.top = seg.a
     if seg.a > peer.front:
-        peer.late_lo = peer.front
+        if peer.late_hi != peer.front:  # else more of the same: one ACK after another, and the octets still to come
+            peer.late_lo = peer.front
         peer.late_hi = seg.a if peer.ranges is None else min(seg.a, peer.ranges[0])
         peer.missing_octets += peer.skip_to(seg.a)
     if seg.a > peer.una:

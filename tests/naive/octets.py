@@ -45,8 +45,9 @@ def fills_as(story: Story, i: int) -> int:
 def by_feedback(story: Story, i: int, side: int) -> int:
     """Could its sender know of the loss, and has it had the time?  (TRACKER section 8, evidence 3 and 4.)"""
     row = story.rows[i]
-    near, gaps = story.least_rtt(1 - side, i), [j for j in range(i) if story.rows[j].side == side and gap(story, j)]
-    mine = [j for j in gaps if row.seq in hole_of(story, j)]
+    near = story.least_rtt(1 - side, i)
+    gaps = [j for j in range(i) if (gap if story.rows[j].side == side else ack_of_unseen_segment)(story, j)]
+    mine = [j for j in gaps if story.rows[j].side == side and row.seq in hole_of(story, j)]
     if not gaps:
         return 0
     since = story.rows[(mine or gaps)[-1]].time

@@ -88,6 +88,8 @@ class Ends:
             self.ack_of_fin(i, row, me, peer)
         if row.fin:
             self.fin(i, row, me, peer)
+        if self.beyond_fin(i, row, me):
+            self.labels[i].add("td_fin_seq_changed")
         self.pass_fin(i, me, peer)
 
     @staticmethod
@@ -225,6 +227,12 @@ class Ends:
             peer.gets("got ACK of SYN", i)
 
     # -- closing ------------------------------------------------------------------------------------------------------
+
+    def beyond_fin(self, i: int, row: Row, me: End) -> bool:
+        """New payload that goes beyond the FIN it sent before."""
+        fin_end, top = self.story.fin_end(me.side, i), self.story.top(me.side, i)
+        probe = self.story.probe(i) is not None or not self.story.near(i)
+        return bool(row.size and not probe and fin_end is not None and row.end > max(fin_end, top or 0))
 
     @staticmethod
     def second(me: End, peer: End) -> bool:
