@@ -201,8 +201,11 @@ class Journal:
     def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.int:
         """Work the best estimate out again after a segment."""
         state: cython.uchar = end.estimate(end.pending)
-        if self.keep_changes and state != end.state:
-            conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+        if self.keep_changes:
+            if state != end.state:
+                conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+            elif end.pending and end.since[end.pending_at(end.pending - 1)] == seg.row:  # may count once others do not
+                conn.changes.append(("passed", end.side, state, seg.row, seg.frame, seg.time))
         end.state = state
 
     @cython.cfunc
