@@ -34,6 +34,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     msl2_ns: int = DEFAULT.msl2_ns,
     max_connections: int = DEFAULT.max_connections,
     batch_size: int = DEFAULT.batch_size,
+    overlaps: bool = DEFAULT.overlaps,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Trace:
     """Analyse one capture.
@@ -61,6 +62,9 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         Connections held open at once; beyond it the oldest leave early, marked `evicted`.
     batch_size : int
         Segments handled together.  Changes nothing but speed.
+    overlaps : bool
+        Compare octets that come again with those captured before (`seq_overlap_diff`): the last 64 KiB of each of the
+        1,024 directions that sent last are held.  Slower.
     progress : callable, optional
         Called with the bytes read and their total (None if not known).
 
@@ -74,7 +78,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         When no packet can be had from the input.  A damaged capture is no error: see `Trace.status`.
     """
     options = pipeline.Options(
-        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size
+        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps
     )
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
 

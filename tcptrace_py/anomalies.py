@@ -76,7 +76,8 @@ ANOMALIES = (
             "RFC 9293 section 3.8.1", sentence="overtaken on the way by later segments",
             tshark="tcp.analysis.out_of_order", tcptrace="out-of-order", one_sided=True),
     Anomaly(7, "duplicate_packet", _N,
-            "The same transmission captured again: a mirror's or the network's copy; it has no further effect",
+            "The same transmission captured again: a mirror's copy (more than a fifth of the connection's packets are "
+            "copies), or the network's; it has no further effect",
             "TCP header, IP ID and time", sentence="a copy of frame {evidence}", tcptrace="hardware dups",
             one_sided=True),
     Anomaly(8, "previous_segment_lost", _W,
@@ -185,7 +186,8 @@ ANOMALIES = (
             zeek="premature_connection_reuse"),
     Anomaly(49, "ambiguous", _I, "The evidence does not tell a resend from reordering", "no order evidence",
             sentence="resend or late: the capture does not tell"),
-    Anomaly(50, "seq_overlap_diff", _E, "The same octets with other content", "payload digests",
+    Anomaly(50, "seq_overlap_diff", _E, "The same octets with other content; looked for only with --overlaps",
+            "RFC 9293 section 3.8.1",
             sentence="the octets differ from those of frame {evidence}", tshark="tcp.segment.overlap.conflict",
             zeek="rexmit_inconsistency", one_sided=True),
     Anomaly(51, "seq_beyond_window", _W, "Octets beyond the right edge of the window that the peer offered",
@@ -215,6 +217,10 @@ ANOMALIES = (
             "segmentation offload", sentence="cut or joined by the network card", one_sided=True),
     Anomaly(62, "cap_origlen", _W, "The record claims fewer octets than the IP header: IP is believed",
             "IP total length", sentence="the record's length is too small", tcptrace="truncated", one_sided=True),
+    Anomaly(63, "mbx_seq_rewrite", _W,
+            "A SACK block beyond all that its sender ever offered room for, or below the peer's first number: numbers "
+            "were rewritten on the way, and those of the block were not", "RFC 2018 section 3",
+            sentence="a SACK block {evidence} octets away from the ack: numbers rewritten on the way"),
     Anomaly(64, "hs_no_answer", _W, "One SYN or more, nothing back", "RFC 9293 section 3.8.3",
             sentence="the SYN was never answered", zeek="conn_state S0", tcptrace="unidirectional", one_sided=True),
     Anomaly(65, "hs_half_open", _W, "SYN-ACK, and nothing more from the client", "RFC 4987",
@@ -239,6 +245,15 @@ ANOMALIES = (
             sentence="written out early: too many connections open", one_sided=True),
     Anomaly(75, "cap_snap", _I, "The capture holds fewer octets of some packets than these had", "snap length",
             sentence="captured in part", one_sided=True),
+    Anomaly(76, "atk_syn_flood", _E,
+            "100 connections or more to one listener begun within a second and never completed, most of all to it",
+            "RFC 4987", sentence="SYN flood: {evidence}", one_sided=True),
+    Anomaly(77, "atk_scan", _E,
+            "50 targets (address and port) or more of one source that refused or did not answer, most of all of it",
+            "capture", sentence="scan: {evidence}", zeek="Scan::Port_Scan, Scan::Address_Scan", one_sided=True),
+    Anomaly(78, "atk_blind", _E,
+            "10 different numbers or more tried by RSTs of one connection that none of its ends accepts", "RFC 5961",
+            sentence="{evidence} numbers tried by RSTs that no end accepts"),
 )
 # fmt: on
 

@@ -13,7 +13,7 @@ from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
 from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
-from tcptrace_py.tracker import Tracker
+from tcptrace_py.tracker import Overlaps, Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,7 @@ class Options:
     idle_timeout_ns: int = 0
     max_connections: int = 200_000
     batch_size: int = BATCH_SIZE
+    overlaps: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("max_connections", 1), ("msl2_ns", 0), ("idle_timeout_ns", 0)):
@@ -110,6 +111,7 @@ def steps(
         options.max_connections,
         keep,
         sink is not None,
+        Overlaps() if options.overlaps else None,
     )
     decoder = _decoder(options)
     with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
@@ -133,8 +135,8 @@ def _decoder(options: Options) -> Any:
     if options.reader == "dpkt":
         from tcptrace_py.decode import DpktDecoder  # here, because importing dpkt takes a while
 
-        return DpktDecoder(verify_checksums=options.verify_checksums)
-    return Decoder(verify_checksums=options.verify_checksums)
+        return DpktDecoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
+    return Decoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
 
 
 @contextlib.contextmanager

@@ -38,6 +38,8 @@ def drain(decoder: Decoder, data: Frames, capacity: int = 64) -> list[dict[str, 
 
 def row_of(batch: Batch, number: int) -> dict[str, Any]:
     row: dict[str, Any] = {name: int(getattr(batch, name)[number]) for name in COLUMNS}
+    if batch.payloads is not None:
+        row["octets"] = batch.payloads[number]
     row["sack"] = [int(batch.sack[number, edge]) for edge in range(2 * row.pop("sack_n"))]
     return row
 

@@ -8,7 +8,8 @@ connection), right of it the state of the client and of the server, and behind `
 A step whose equation fails has a ``!``.  ``<...>`` are options: ``mss 1460, wscale 7, sackOK, TS val 9 ecr 3, sack 1:5,
 FO 0102``; ``[...]`` is the packet around: ``id 7, ttl 40, sum bad, octets x`` (what its payload is made of).  Without
 it, IP IDs count from 100 each way.  Lines that begin with ``#`` are prose, but for ``# shape:`` (handshake and teardown
-of the next connection), ``# found:`` (its findings that no segment bears) and ``# column:`` (name=value of its row).
+of the next connection), ``# found:`` (its findings that no segment bears) and ``# column:`` (name=value of its row);
+``# asked:`` names options of `analyze` that the scenario needs.
 
 ``python -m tests.seg CAPTURE ID`` writes a connection of a real capture in this form.
 """
@@ -76,6 +77,7 @@ class Script:
     text: str
     segments: list[Segment]
     lives: list[Life]
+    asked: dict[str, bool] = field(default_factory=dict)
 
 
 def parse(text: str) -> Script:
@@ -94,6 +96,8 @@ def read_header(line: str, script: Script) -> None:
     if name == "shape":
         handshake, teardown = rest.split()
         script.lives.append(Life((handshake, teardown)))
+    elif name == "asked":
+        script.asked.update(dict.fromkeys(rest.split(), True))
     elif name == "found":
         script.lives[-1].found = frozenset(rest.split())
     elif name == "column":

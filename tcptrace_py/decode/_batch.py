@@ -37,7 +37,6 @@ COLUMNS = {
     "tsecr": "I",
     "marks": "I",  # Mark bits below
     "options": "I",  # Option bits below
-    "digest": "I",  # CRC-32 of the payload where all of it was captured and asked for, else 0
     "interface": "I",
     "ttl": "B",  # or hop limit
     "tos": "B",  # TOS or traffic class: DSCP and ECN
@@ -82,11 +81,15 @@ TIME_ODD = 32768
 @cython.final
 @cython.cclass
 class Batch:
-    """Columns of segments, `n` rows in use of `capacity`."""
+    """Columns of segments, `n` rows in use of `capacity`.
+
+    `payloads` is None, or, where a decoder was asked for it, each row's payload: None unless all of it was captured.
+    """
 
     def __init__(self, capacity: cython.Py_ssize_t):
         self.n = 0
         self.capacity = capacity
+        self.payloads = None
         for name, code in COLUMNS.items():
             setattr(self, name, memoryview(zeros(code, capacity)))
         edges = memoryview(zeros("I", capacity * 2 * MAX_SACK))  # left, right edge of each block

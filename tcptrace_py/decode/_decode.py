@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
-from tcptrace_py.columns import zeros
+from tcptrace_py.columns import filled, zeros
 from tcptrace_py.decode import _batch, kinds
 from tcptrace_py.decode._batch import Batch
 from tcptrace_py.vocabulary import Unused
@@ -210,9 +210,8 @@ class Walk:
         self.use(b"")
 
     def keep_payloads(self, capacity: cython.Py_ssize_t) -> None:
-        """From now on note where payloads start, for batches of that many rows."""
-        if len(self.payload_at) < capacity:
-            self.payload_at = memoryview(zeros("q", capacity))
+        """Note where payloads start, for a batch of that many rows."""
+        self.payload_at = memoryview(filled("q", capacity, -1))
 
     def release(self) -> None:
         """Let go of the buffer, which its owner may want to resize."""
@@ -580,7 +579,6 @@ class Walk:
         batch.dst_hi[row], batch.dst_lo[row] = self.dst_hi, self.dst_lo
         batch.net[row] = self.net
         batch.ttl[row], batch.tos[row], batch.ip_id[row] = self.ttl, self.tos, self.ip_id
-        batch.digest[row] = 0
 
     @cython.boundscheck(False)
     def _lengths(self) -> cython.uint:

@@ -7,7 +7,6 @@ any header looks like.
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tcptrace_py.decode import _batch, quotes
@@ -83,8 +82,8 @@ class Decoder:
         Check the TCP checksum of every segment that was captured whole.
     max_tunnels, max_vlans, max_extension_headers : int
         How deep headers may nest in one frame; beyond it the frame is counted as `depth_limit`.
-    digests : bool
-        Fill the column `digest`, for telling segments apart that differ only in their payload.
+    payloads : bool
+        Fill `Batch.payloads`, for telling segments apart that differ only in what they carry.
 
     Attributes
     ----------
@@ -99,12 +98,12 @@ class Decoder:
         max_tunnels: int = 4,
         max_vlans: int = 8,
         max_extension_headers: int = 16,
-        digests: bool = False,
+        payloads: bool = False,
     ) -> None:
         self.quotes: list[QuotedError] = []
         self._walk: Any = self._new_walk(PEELABLE, verify_checksums, max_vlans, max_extension_headers)
         self._max_tunnels = max_tunnels
-        self._digests = digests
+        self._payloads = payloads
         self._nets = Nets()
         self._joiner = Joiner()
         self._printed: PrintedDecoder | None = None
@@ -138,8 +137,8 @@ class Decoder:
             segments than there is room for is not done: the next call with it continues where this one stopped.
         """
         walk, self._frames, self._whole = self._walk, frames, None
-        if self._digests:
-            walk.keep_payloads(batch.capacity)
+        if self._payloads:
+            self._expect_payloads(batch)
         first = batch.n
         walk.load(frames)
         try:
@@ -153,8 +152,8 @@ class Decoder:
                 at += 1
         finally:
             walk.release()
-        if self._digests:
-            self._digest(batch, first)
+        if self._payloads:
+            self._take_payloads(batch, first)
         return at
 
     def _finish_frame(self, batch: Batch) -> bool:
@@ -183,7 +182,7 @@ class Decoder:
             walk.unused[reason] += 1
         return True
 
-    def _follow(self, batch: Batch, place: Place | None = None) -> int:
+    def _follow(self, batch: Any, place: Place | None = None) -> int:
         """Let the walk go on, from `place` if there is one."""
         walk, row = self._walk, batch.n
         if place is not None:
@@ -191,8 +190,8 @@ class Decoder:
         whole = self._depth.whole
         self._read_from(whole)
         outcome: int = walk.follow(batch)
-        if outcome == OUTCOME_SEGMENT and whole is not None and self._digests and walk.payload_at[row] >= 0:
-            batch.column("digest")[row] = zlib.crc32(whole[walk.payload_at[row] : walk.ip_end])
+        if outcome == OUTCOME_SEGMENT and whole is not None and self._payloads and walk.payload_at[row] >= 0:
+            batch.payloads[row] = bytes(whole[walk.payload_at[row] : walk.ip_end])
             walk.payload_at[row] = -1
         return outcome
 
@@ -298,10 +297,13 @@ class Decoder:
         self.quotes.append(quotes.QuotedError(*about, *quoted))
         return Unused.icmp_error
 
-    def _digest(self, batch: Batch, first: int) -> None:
-        buffer, payload_at = memoryview(self._frames.buffer), self._walk.payload_at
-        digest, payload = batch.column("digest"), batch.column("payload")
+    def _expect_payloads(self, batch: Any) -> None:
+        self._walk.keep_payloads(batch.capacity)
+        batch.payloads = (batch.payloads or [])[: batch.n] + [None] * (batch.capacity - batch.n)
+
+    def _take_payloads(self, batch: Any, first: int) -> None:
+        buffer, payload_at, payload = memoryview(self._frames.buffer), self._walk.payload_at, batch.payload
         for row in range(first, batch.n):
             at = payload_at[row]
             if at >= 0:
-                digest[row] = zlib.crc32(buffer[at : at + int(payload[row])])
+                batch.payloads[row] = bytes(buffer[at : at + payload[row]])

@@ -102,7 +102,7 @@ class DpktWalk:
 
     def keep_payloads(self, capacity: int) -> None:
         """From now on note where payloads start."""
-        self.payload_at += [0] * (capacity - len(self.payload_at))
+        self.payload_at = [-1] * capacity
 
     def run(self, index: int, batch: Batch) -> int:
         """Decode from frame `index` on; stops when the batch is full, the frames are done, or at ELSEWHERE."""

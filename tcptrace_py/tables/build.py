@@ -74,16 +74,27 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables import events
+    from tcptrace_py.tracker import attacks, mirrored
 
     log = done.tracker.log
     found = [
-        *events.segment_events(log.events, log.labels, capture),
+        *events.segment_events(log.events, log.labels, capture, {conn.conn_id for conn in ended if mirrored(conn)}),
         *(event for conn in ended for event in events.connection_events(conn, capture)),
         *events.icmp_events(done.errors, capture),
+        *events.attack_events(attacks(ended, log.events), capture),
     ]
     last = 1 << 62
     yield as_batch(
-        "events", sorted(found, key=lambda e: (last if e["frame"] is None else e["frame"], e["conn_id"], e["code"]))
+        "events",
+        sorted(
+            found,
+            key=lambda e: (
+                last if e["frame"] is None else e["frame"],
+                last if e["conn_id"] is None else e["conn_id"],
+                e["code"],
+                e["sentence"],
+            ),
+        ),
     )
 
 

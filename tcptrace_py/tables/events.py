@@ -8,12 +8,16 @@ from tcptrace_py.tables import addresses
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomaly, Evidence, Severity, codes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
+
+    from tcptrace_py.tracker import Attack
 
     Event = dict[str, Any]
 
 BY_CODE = {anomaly.code: anomaly for anomaly in ANOMALIES}
 ICMP_ERROR = BY_NAME["icmp_error"]
+CAP_LOSS = BY_NAME["cap_loss"]
+COPY = BY_NAME["duplicate_packet"]
 BASES = [None if evidence is Evidence.none else evidence.name for evidence in Evidence]
 
 
@@ -36,19 +40,23 @@ def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> 
 
 
 def segment_events(
-    noted: Iterable[tuple[int, ...]], labels: Iterable[tuple[int, ...]], capture: str
+    noted: Iterable[tuple[int, ...]],
+    labels: Iterable[tuple[int, ...]],
+    capture: str,
+    mirrored: Container[int] = (),
 ) -> Iterator[Event]:
     """Findings of segments, as noted and as amended later.
 
     `noted` has (conn_id, row, frame, time, code, evidence, basis); `labels` (row, bits to add, bits to drop, conn_id,
-    frame, time, evidence, basis).
+    frame, time, evidence, basis); `mirrored` are connections whose copies are the capture's, not the network's.
     """
     dropped = {(row, code) for row, _, drop, *_ in labels for code in codes_of(drop)}
     for conn_id, row, frame, time, code, evidence, basis in noted:
         if (row, code) not in dropped:
-            yield event(
-                BY_CODE[code], capture, conn_id, frame=frame, time=time, evidence=_told(evidence), basis=BASES[basis]
-            )
+            told: dict[str, Any] = {"evidence": _told(evidence), "basis": BASES[basis]}
+            if code == COPY.code:
+                told["said"] = f"{evidence}, made by the {'capture' if conn_id in mirrored else 'network'}"
+            yield event(BY_CODE[code], capture, conn_id, frame=frame, time=time, **told)
     for _, add, _, conn_id, frame, time, evidence, basis in labels:
         for code in codes_of(add):
             yield event(
@@ -61,8 +69,10 @@ def connection_events(conn: Any, capture: str) -> Iterator[Event]:
     for code in codes_of(conn.found_conn):
         anomaly = BY_CODE[code + SEGMENT_ANOMALIES]
         if anomaly is not ICMP_ERROR:
+            number = _number(conn, anomaly)
+            said = f"{number} ({_percent_lost(conn):.3g} %)" if anomaly is CAP_LOSS else number
             yield event(
-                anomaly, capture, conn.conn_id, time=conn.end if conn.timed else None, evidence=_number(conn, anomaly)
+                anomaly, capture, conn.conn_id, time=conn.end if conn.timed else None, evidence=number, said=said
             )
 
 
@@ -75,8 +85,31 @@ def icmp_events(errors: Iterable[tuple[int, Any]], capture: str) -> Iterator[Eve
         yield event(ICMP_ERROR, capture, conn_id, frame=quote.frame, time=quote.time_ns, evidence=kind, said=said)
 
 
+def attack_events(attacks: Iterable[Attack], capture: str) -> Iterator[Event]:
+    """Attacks, which concern the whole capture or one connection."""
+    for attack in attacks:
+        said = str(attack.number)
+        if attack.who is not None:
+            hi, lo, port = attack.who
+            where = addresses.text(hi, lo)
+            said = (
+                f"{attack.number} connections to {where} port {port} never completed, from {attack.others} addresses"
+                if attack.name == "atk_syn_flood"
+                else f"{attack.number} ports of {attack.others} addresses do not accept {where}"
+            )
+        yield event(BY_NAME[attack.name], capture, attack.conn_id, time=attack.begin, evidence=attack.number, said=said)
+
+
 def _told(evidence: int) -> int | None:
     return None if evidence < 0 else evidence
+
+
+def _percent_lost(conn: Any) -> float:
+    """Of the octets that both ends sent, how many were acknowledged and never captured."""
+    missing, captured = (
+        getattr(conn.client, name) + getattr(conn.server, name) for name in ("missing_octets", "unique_octets")
+    )
+    return float(100 * missing / (missing + captured))
 
 
 def _number(conn: Any, anomaly: Anomaly) -> int | None:

@@ -1,7 +1,8 @@
 """The `states` table: an endpoint in one state, with the earliest time it can have entered and what proves it.
 
 Made of the changes that the tracker notes for a connection, in order: a state ``entered`` as far as one may assume,
-``proved`` by the endpoint's own segment, or ``refuted``: not entered before now, although assumed since an earlier row.
+``proved`` by the endpoint's own segment, or ``refuted``: not entered before now, although assumed since an earlier row;
+``passed`` is an input that changed nothing then, and does once another is refuted.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
     for kind, whose, state, row, frame, time in changes:
         if kind != "refuted":
             seen[row] = (time, frame)
-        if whose != side:
+        if whose != side or kind == "passed":
             continue
         if kind == "refuted":
             _refute(found, state, row, seen.get(row))

@@ -21,6 +21,7 @@ from tcptrace_py.columns import filled, zeros
 from tcptrace_py.vocabulary import BY_NAME
 
 SYN = cython.declare(cython.uint, 2)
+RST = cython.declare(cython.uint, 4)
 DUPLICATE_PACKET = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_packet"].code)
 
 M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
@@ -105,7 +106,9 @@ class Copies:
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def counted_on(seg: Segment, me: Endpoint) -> cython.bint:
-    """Does its IP ID go on from its sender's last one?"""
+    """Does its IP ID go on from its sender's last one?  A RST's is not remembered: another host may have made it."""
+    if seg.flags & RST:
+        return False
     return seg.ip_id != 0 and counts_ids_without_fail(me) and 0 < ((seg.ip_id - me.last_id) & 0xFFFF) <= 64
 
 

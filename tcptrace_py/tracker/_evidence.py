@@ -40,6 +40,8 @@ AMBIGUOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["ambiguous"].code)
 OPT_PAWS = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_paws"].code)
 PREVIOUS_SEGMENT_LOST = cython.declare(cython.ulonglong, 1 << BY_NAME["previous_segment_lost"].code)
 
+SEQ_REWRITE = cython.declare(cython.ulonglong, 1 << BY_NAME["mbx_seq_rewrite"].code)
+
 NOTHING = cython.declare(cython.int, int(Evidence.none))
 OCTETS = cython.declare(cython.int, int(Evidence.octets))
 IP_ID = cython.declare(cython.int, int(Evidence.ip_id))
@@ -110,6 +112,9 @@ def compare(seg: Segment, me: Endpoint, ip_id: cython.ushort, tsval: cython.uint
 def order_by_feedback(seg: Segment, me: Endpoint, peer: Endpoint, hole: Hole | None) -> cython.int:
     """The same for a segment that fills a hole: could its sender know of the loss, and has it had the time?"""
     since: cython.longlong = hole.time if hole is not None else me.gap_time
+    if since < 0:  # nothing says since when they have been missing
+        seg.order_by = NOTHING
+        return 0
     age: cython.longlong = seg.time - since
     near: cython.longlong = least_rtt(peer)
     if hole is not None and hole.sure >= 0 and near >= 0:
@@ -458,12 +463,35 @@ def take_blocks(seg: Segment, conn: Connection, peer: Endpoint, rec: Recovery, l
     for k in range(seg.sack_n):
         lo: cython.longlong = peer.rel(seg.edges[2 * k])
         hi: cython.longlong = peer.rel(seg.edges[2 * k + 1])
+        if hi > lo and no_room(conn, peer, lo, hi):
+            seg.find(SEQ_REWRITE, lo - seg.a)
         if hi <= lo or hi > peer.top + SANE or lo < peer.una - SANE:
             continue
         if k == 0 and (hi <= seg.a or within_next(seg, peer, lo, hi)):
             came_twice(seg, conn, peer, rec, lo, hi, log)
         elif hi > seg.a:
             rec.sack(max(lo, seg.a), hi)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def no_room(conn: Connection, peer: Endpoint, lo: cython.longlong, hi: cython.longlong) -> cython.bint:
+    """Does the block name octets that its sender never had room for, or that the peer cannot have sent?"""
+    me: Endpoint = conn.server if peer.side == conn.client.side else conn.client
+    return (me.edge >= 0 and lo > me.edge) or (peer.has_isn and hi <= 0)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def tells_more(seg: Segment, peer: Endpoint) -> cython.bint:
+    """Do its SACK blocks name octets that none before named (RFC 6675 section 2)?"""
+    k: cython.int
+    for k in range(seg.sack_n):
+        lo: cython.longlong = max(peer.rel(seg.edges[2 * k]), seg.a)
+        hi: cython.longlong = peer.rel(seg.edges[2 * k + 1])
+        if hi > lo and not (peer.recovery is not None and peer.recovery.holds(lo, hi)):
+            return True
+    return False
 
 
 @cython.cfunc

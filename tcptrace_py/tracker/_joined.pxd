@@ -90,6 +90,7 @@ cdef class Endpoint:
     cdef long long rel(self, unsigned int number) except? -1
     cdef int base_at(self, unsigned int number, long long relative) except? -1
     cdef long long cover(self, long long lo, long long hi) except? -1
+    cdef long long begin_earlier(self, long long lo, long long hi) except? -1
     cdef long long cover_apart(self, long long lo, long long hi) except? -1
     cdef long long skip_to(self, long long to) except? -1
     cdef unsigned char estimate(self, int upto) except? 255
@@ -164,6 +165,7 @@ cdef class Journal:
     cdef int amend_states(self, long long conn_id, unsigned char side, long long first, long long after, unsigned char state) except? -1
     cdef int sent(self, Endpoint end, int given, Segment seg, Connection conn) except? -1
     cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1
+    cdef int was(self, Endpoint end, unsigned char state, long long first, long long after, Segment seg, Connection conn) except? -1
     cdef int crossed(self, Endpoint end, Segment seg, Connection conn) except? -1
     cdef int settle(self, Endpoint end, Segment seg, Connection conn) except? -1
     cdef int amend(
@@ -195,6 +197,7 @@ cdef class Tracker:
     cdef list closed, spare
     cdef Py_ssize_t closed_head
     cdef Copies copies
+    cdef object overlaps
 
     cdef int expect_to_leave(self, Py_ssize_t at) except? -1
     cdef Connection another(self)
@@ -206,6 +209,7 @@ cdef class Tracker:
     cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef int place(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int compare_octets(self, Batch b, Py_ssize_t i, Connection conn, Endpoint me) except? -1
     cdef int apply(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int other_ttl(self, Endpoint me) except? -1

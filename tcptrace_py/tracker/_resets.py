@@ -191,6 +191,8 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
     if me.side == conn.rst_side:  # the claimed sender goes on with new octets in order: it did not send that RST
         if seg.span > 0 and seg.s >= conn.rst_top and conn.rst_accepted:
             revoke(seg, conn, me, SENT_RST, log)
+            if conn.refused and me.proved == CLOSED and conn.syns > 0:
+                never_refused(seg, conn, me, log)
             conn.rst_signs += 1
             if conn.rst_signs == 2:
                 amend_rst(RST_FORGED, 0, conn, seg, log)
@@ -209,6 +211,16 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             conn.reset_by = 2
         conn.rst_row = -1
         conn.rst_bits = 0
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def never_refused(seg: Segment, conn: Connection, me: Endpoint, log: Journal) -> cython.int:
+    """The refusal was another's: the SYN is on its way to this end as before, from its row on."""
+    since: cython.longlong = me.since[GOT_SYN]
+    me.proved = LISTEN
+    me.push(GOT_SYN, since)
+    log.was(me, me.estimate(me.pending), since, seg.row, seg, conn)
 
 
 @cython.cfunc

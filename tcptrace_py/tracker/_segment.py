@@ -145,20 +145,43 @@ class Journal:
         """The pending input `which` had not arrived up to now: earlier rows that assumed it are put right.
 
         It may have arrived just after the segment was sent, so it is pending from this row on; or, with `drop`, it
-        was lost.
+        was lost.  What passed after it may have arrived all the same.
         """
         given: cython.int = end.pending_at(which)
         since: cython.longlong = end.since[given]
         state: cython.uchar = end.estimate(which)
-        if since < seg.row and state != end.estimate(which + 1):
-            self.amend_states(conn.conn_id, end.side, since, seg.row, state)
+        k: cython.int = which + 1
+        other: cython.int
+        if since < seg.row and state != end.estimate(k):
+            while k < end.pending:
+                other = end.pending_at(k)
+                if since < end.since[other] < seg.row:
+                    self.was(end, state, since, end.since[other], seg, conn)
+                    since = end.since[other]
+                state = TABLE[state * N_INPUTS + other]
+                k += 1
+            self.was(end, state, since, seg.row, seg, conn)
             end.state = state  # so that settle() notes the estimate anew, from this row on
-            if self.keep_changes:
-                conn.changes.append(("refuted", end.side, state, since, seg.frame, seg.time))
         if drop:
             end.take(which, 1)
         else:
             end.since[given] = seg.row
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def was(
+        self,
+        end: Endpoint,
+        state: cython.uchar,
+        first: cython.longlong,
+        after: cython.longlong,
+        seg: Segment,
+        conn: Connection,
+    ) -> cython.int:
+        """In rows first..after-1 the end was in `state`, as the segment in hand shows."""
+        self.amend_states(conn.conn_id, end.side, first, after, state)
+        if self.keep_changes:
+            conn.changes.append(("refuted", end.side, state, first, seg.frame, seg.time))
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -182,8 +205,11 @@ class Journal:
     def settle(self, end: Endpoint, seg: Segment, conn: Connection) -> cython.int:
         """Work the best estimate out again after a segment."""
         state: cython.uchar = end.estimate(end.pending)
-        if self.keep_changes and state != end.state:
-            conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+        if self.keep_changes:
+            if state != end.state:
+                conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+            elif end.pending and end.since[end.pending_at(end.pending - 1)] == seg.row:  # may count once others do not
+                conn.changes.append(("passed", end.side, state, seg.row, seg.frame, seg.time))
         end.state = state
 
     @cython.cfunc

@@ -11,7 +11,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, trigger
+    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, tells_more, trigger
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint
@@ -156,9 +156,11 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
             peer.unique_octets += peer.cover(peer.top, seg.a)
         elif peer.seen:
             seg.find(ACK_OF_UNSEEN, unseen)
+            peer.gap_time = seg.time
         peer.top = seg.a
     if seg.a > peer.front:
-        peer.late_lo = peer.front
+        if peer.late_hi != peer.front:  # else more of the same: one ACK after another, and the octets still to come
+            peer.late_lo = peer.front
         peer.late_hi = seg.a if peer.ranges is None else min(seg.a, peer.ranges[0])
         peer.missing_octets += peer.skip_to(seg.a)
     if seg.a > peer.una:
@@ -221,9 +223,11 @@ def repeat_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     elif peer.probe_kind == WINDOW_PROBE and seg.raw_window == 0:
         seg.bits |= ZERO_WINDOW_PROBE_ACK
         peer.probe_kind = 0
-    elif grown(seg, me, peer) and me.last_ack == seg.a and not seg.sack_n:
+    elif me.last_ack != seg.a:
+        pass
+    elif grown(seg, me, peer) and not (seg.sack_n and tells_more(seg, peer)):
         seg.bits |= WINDOW_UPDATE
-    elif peer.top > peer.una and me.last_ack == seg.a and (seg.raw_window == me.raw_window or seg.sack_n > 0):
+    elif peer.top > peer.una and (seg.raw_window == me.raw_window or (seg.sack_n and tells_more(seg, peer))):
         if seg.s >= me.top:
             seg.bits |= DUPLICATE_ACK
             peer.dup_acks += 1

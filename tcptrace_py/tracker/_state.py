@@ -138,7 +138,9 @@ class Endpoint:
         if self.ranges is None:
             if lo <= self.front:
                 new = max(hi - self.front, 0)
-                if lo < self.floor:  # before the first octet captured of a direction picked up in the middle
+                if lo < self.floor:
+                    if hi < self.floor and (self.una < 0 or self.una <= hi):
+                        return self.begin_earlier(lo, hi)
                     new += min(hi, self.floor) - lo
                     self.floor = lo
                 self.front = max(self.front, hi)
@@ -154,6 +156,8 @@ class Endpoint:
         ranges: list = self.ranges
         new: cython.longlong = 0
         if lo < self.floor:
+            if hi < self.floor and (self.una < 0 or self.una <= hi):
+                return self.begin_earlier(lo, hi)
             new = min(hi, self.floor) - lo
             self.floor = lo
         lo = max(lo, self.front)
@@ -168,6 +172,16 @@ class Endpoint:
         if not ranges:
             self.ranges = None
         return new
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def begin_earlier(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+        """Octets before the first captured one of a direction picked up in the middle, and a hole between."""
+        above: list = self.ranges if self.ranges is not None else []
+        self.ranges = [self.floor, self.front, *above]
+        self.floor = lo
+        self.front = hi
+        return hi - lo
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

@@ -82,6 +82,9 @@ FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
+KEEP_ALIVE = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive"].code)
+ZERO_WINDOW_PROBE = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window_probe"].code)
+SEQ_OVERLAP_DIFF = cython.declare(cython.ulonglong, 1 << BY_NAME["seq_overlap_diff"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
 FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
 CAP_OFFLOAD = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_offload"].code)
@@ -136,9 +139,11 @@ class Tracker:
         What to keep beside the running totals.
     writing : bool
         Whether the labels of every row are wanted in the columns.
+    overlaps : Overlaps, optional
+        Where octets that came before are held, to be compared with those that come again.
     """
 
-    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing):
+    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing, overlaps=None):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if keep else None
@@ -147,6 +152,7 @@ class Tracker:
         self.seg = Segment(self.log.keep_events)
         self.copies = Copies()
         self.rings = Rings()
+        self.overlaps = overlaps
         self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
         self.writing = writing
         self.clock = NEVER
@@ -279,6 +285,8 @@ class Tracker:
                 self.closing(conn, me, peer)
             self.count(conn, me)
             me.seen = True
+        if self.overlaps is not None and seg.payload > 0:
+            self.compare_octets(b, i, conn, me)
         if seg.bits:
             self.notice(conn)
         if self.writing:
@@ -288,6 +296,19 @@ class Tracker:
             conn.steps_failed |= seg.failed
         conn.end = max(conn.end, seg.time)
         conn.last_row = seg.row
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def compare_octets(self, b: Batch, i: cython.Py_ssize_t, conn: Connection, me: Endpoint) -> cython.int:
+        """Are octets that come again, copies included, the same as before?  A probe's octet may be anything."""
+        seg: Segment = self.seg
+        octets = b.payloads[i] if b.payloads is not None else None
+        if octets is None or seg.flags & RST or seg.bits & (BAD_CHECKSUM | KEEP_ALIVE | ZERO_WINDOW_PROBE):
+            return 0
+        first: cython.longlong = seg.s + (seg.flags & SYN != 0)
+        frame: cython.longlong = self.overlaps.differs((conn.conn_id, me.side), first, octets, seg.frame)
+        if frame >= 0:
+            seg.find(SEQ_OVERLAP_DIFF, frame)
 
     @cython.cfunc
     @cython.boundscheck(False)  # row `i` is within the batch, as `track` has made sure
@@ -380,12 +401,10 @@ class Tracker:
         if seg.raw_window >= 0:
             offer(seg, me, peer)
         if not conn.steady or seg.flags & (SYN | FIN):
-            follow(seg, conn, me, peer, self.log)
-            if conn.rst_row >= 0:
+            if conn.rst_row >= 0:  # first what it says of rows before it, then what it does itself
                 survive(seg, conn, me, peer, self.log)
-                self.log.settle(me, seg, conn)
-                self.log.settle(peer, seg, conn)
-                conn.steady = conn.steady and conn.rst_row < 0
+            follow(seg, conn, me, peer, self.log)
+            conn.steady = conn.steady and conn.rst_row < 0
         seg.in_flight = me.top - (me.una if me.una >= 0 else me.floor)
         me.max_in_flight = max(me.max_in_flight, seg.in_flight)
         me.last_ack = max(me.last_ack, seg.a)
@@ -628,6 +647,8 @@ class Tracker:
         self.live -= 1
         conn.ended = True
         conclude(conn, self.log)
+        if self.overlaps is not None:
+            self.overlaps.forget(conn.conn_id)
         self.handshakes[handshake_shape(conn)] += 1
         self.teardowns[teardown_shape(conn)] += 1
         self.rings.give_back(conn.client)

@@ -109,6 +109,9 @@ Msl2 = Annotated[
 Checksums = Annotated[
     bool, typer.Option("--checksums/--no-checksums", help="Set segments with a wrong checksum aside.")
 ]
+Overlaps = Annotated[
+    bool, typer.Option("--overlaps", help="Compare octets that come again with those before (slower).")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
 
@@ -222,6 +225,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     idle_timeout: IdleTimeout = None,
     msl2: Msl2 = None,
     checksums: Checksums = True,
+    overlaps: Overlaps = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -235,6 +239,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
         idle_timeout_ns=idle_timeout,
         msl2_ns=msl2,
         verify_checksums=checksums,
+        overlaps=overlaps or None,
     )
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
@@ -262,6 +267,7 @@ def show(  # noqa: PLR0913 - the options of a command line
     idle_timeout: IdleTimeout = None,
     msl2: Msl2 = None,
     checksums: Checksums = True,
+    overlaps: Overlaps = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -275,6 +281,7 @@ def show(  # noqa: PLR0913 - the options of a command line
         idle_timeout_ns=idle_timeout,
         msl2_ns=msl2,
         verify_checksums=checksums,
+        overlaps=overlaps or None,
     )
     return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
 

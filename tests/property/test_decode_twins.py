@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tcptrace_py.columns import filled
 from tcptrace_py.decode import Decoder, DpktDecoder
-from tests import naive_decode
 from tests import packets as p
 from tests.decoding import decoded
+from tests.naive import decode as naive_decode
 from tests.packets import frames
 
 LINKS = {1: p.ethernet, 113: p.sll, 276: p.sll2, 101: bytes, 0: p.null}

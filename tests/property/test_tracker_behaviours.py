@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tcptrace_py as tt
 from tests.packets import FIN
-from tests.tiny_network import FATES, Network
+from tests.tiny_network import FATES, Habits, Network
 
 TABLES = ("connections", "timeline", "states", "events")
 RAW = {"seq", "ack", "capture"}
@@ -38,6 +38,20 @@ plans = st.lists(deeds, min_size=4, max_size=14).map(lambda plan: [(50, 0, "send
 plans_with_reset = st.tuples(plans, st.lists(resets, max_size=1)).map(lambda two: two[0] + two[1])
 fates = st.lists(st.sampled_from(sorted(FATES) + ["arrive"] * 5), min_size=12, max_size=40)
 taps = st.integers(0, 1)
+habits = st.builds(
+    Habits,
+    sack=st.booleans(),
+    timestamps=st.booleans(),
+    shift=st.sampled_from((None, 3)),
+    room=st.sampled_from((65_528, 800)),
+    ids=st.booleans(),
+)
+turns = st.tuples(
+    st.sampled_from((0, 200, 1500)), st.integers(0, 1), st.sampled_from(("pause", "read", "alive")), st.just(0)
+)
+plans_with_all = st.tuples(
+    st.lists(st.one_of(deeds, turns), min_size=4, max_size=14), st.lists(resets, max_size=1)
+).map(lambda two: [(50, 0, "send", 20), *two[0], *two[1]])
 few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -120,23 +134,23 @@ def test_every_resend_of_what_passed_here_is_called_one(plan, fate, tap):
 
 
 @few
-@given(plans_with_reset, fates, taps, st.sampled_from((1, 2, 7, 30)))
-def test_batch_size_changes_nothing(plan, fate, tap, size):
-    network = Network(plan, fate, tap)
+@given(plans_with_all, fates, taps, habits, st.sampled_from((1, 2, 7, 30)))
+def test_batch_size_changes_nothing(plan, fate, tap, habit, size):
+    network = Network(plan, fate, tap, habit)
     assert said(analysed(network, batch_size=size), {"capture"}) == said(analysed(network), {"capture"})
 
 
 @few
-@given(plans_with_reset, fates, taps, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
-def test_isn_changes_only_raw_numbers(plan, fate, tap, client_isn, server_isn):
-    network = Network(plan, fate, tap)
-    assert said(analysed(network, isns=(client_isn, server_isn)), RAW) == said(analysed(network), RAW)
+@given(plans_with_all, fates, taps, habits, st.tuples(*[st.integers(0, 2**32 - 1)] * 2))
+def test_isn_changes_only_raw_numbers(plan, fate, tap, habit, isns):
+    network = Network(plan, fate, tap, habit)
+    assert said(analysed(network, isns=isns), RAW) == said(analysed(network), RAW)
 
 
 @few
-@given(plans_with_reset, fates, taps)
-def test_exchanging_the_ends_exchanges_only_their_names(plan, fate, tap):
-    network = Network(plan, fate, tap)
+@given(plans_with_all, fates, taps, habits)
+def test_exchanging_the_ends_exchanges_only_their_names(plan, fate, tap, habit):
+    network = Network(plan, fate, tap, habit)
     without = PLACES | {"capture"}
     assert said(analysed(network, exchanged=True), without) == said(analysed(network), without)
 

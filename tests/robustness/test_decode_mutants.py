@@ -97,8 +97,8 @@ def test_mutants(capfd: pytest.CaptureFixture[str]) -> None:
     lengths = random.Random(SEED)
     original = [max(len(frame) + lengths.randrange(-40, 2000), 0) for frame in found]
     data = frames(found, links, original=original)
-    fast = decoded(data, capacity=100, digests=True)
-    same(fast, decoded(data, DpktDecoder, capacity=100, digests=True))
+    fast = decoded(data, capacity=100, payloads=True)
+    same(fast, decoded(data, DpktDecoder, capacity=100, payloads=True))
     assert fast.rows
     assert len(fast.unused) >= 8, "the mutants are too tame"
     assert capfd.readouterr().err == ""
@@ -108,7 +108,7 @@ def test_mutants(capfd: pytest.CaptureFixture[str]) -> None:
 def test_compiled_as_interpreted(interpreted: type[Decoder]) -> None:
     found, links = mutants(60, SEED + 1)
     data = frames(found, links)
-    same(decoded(data, capacity=1000, digests=True), decoded(data, interpreted, capacity=1000, digests=True))
+    same(decoded(data, capacity=1000, payloads=True), decoded(data, interpreted, capacity=1000, payloads=True))
 
 
 def test_random_octets_under_every_link_type() -> None:

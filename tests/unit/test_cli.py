@@ -126,6 +126,7 @@ def test_options_reach_the_analysis():
         "--msl2",
         "1e2",
         "--no-checksums",
+        "--overlaps",
     )
     assert hand_made.asked == [
         (
@@ -137,6 +138,7 @@ def test_options_reach_the_analysis():
                 "idle_timeout_ns": 1,
                 "msl2_ns": 100_000_000_000,
                 "verify_checksums": False,
+                "overlaps": True,
             },
         )
     ]

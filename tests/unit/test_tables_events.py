@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tcptrace_py.tables import events
+from tcptrace_py.tracker import mirrored
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Evidence, Severity
 
 LOST, AGAIN, RESET = (BY_NAME[name].code for name in ("previous_segment_lost", "retransmission", "rst_abort"))
@@ -34,6 +35,19 @@ def test_evidence_that_is_not_known():
     assert event["sentence"] == "? octets before it are missing"
 
 
+def test_whose_copy():
+    copy = BY_NAME["duplicate_packet"].code
+    noted = [(0, 1, 2, 0, copy, 1, 0), (1, 3, 4, 0, copy, 3, 0)]
+    said = [event["sentence"] for event in events.segment_events(noted, [], "a.pcap", {1})]
+    assert said == ["a copy of frame 1, made by the network", "a copy of frame 3, made by the capture"]
+
+
+@pytest.mark.parametrize(("copies", "of_the_capture"), [(2, False), (3, True)])
+def test_a_mirror_copies_more_than_a_fifth(copies, of_the_capture):
+    ends = [SimpleNamespace(copies=copies, segments=6), SimpleNamespace(copies=0, segments=4)]
+    assert mirrored(SimpleNamespace(client=ends[0], server=ends[1])) is of_the_capture
+
+
 def test_dropped_later():
     noted = [(0, 7, 8, 1, RESET, -1, 0), (0, 9, 10, 2, RESET, -1, 0)]
     found = list(events.segment_events(noted, [(7, 0, 1 << RESET, 0, 8, 1, 12, 0)], "a.pcap"))
@@ -55,11 +69,12 @@ def test_of_a_whole_connection():
         conn_id=2,
         timed=True,
         end=77,
-        client=SimpleNamespace(missing_octets=100),
-        server=SimpleNamespace(missing_octets=20),
+        client=SimpleNamespace(missing_octets=100, unique_octets=3000),
+        server=SimpleNamespace(missing_octets=20, unique_octets=880),
     )
     (event,) = events.connection_events(conn, "a.pcap")  # the ICMP error has an event of its own
     assert (event["code"], event["frame"], event["time"], event["evidence"]) == ("cap_loss", None, 77, 120)
+    assert event["sentence"] == "120 (3 %) acknowledged octets were not captured"
     conn.timed = False
     assert next(events.connection_events(conn, "a.pcap"))["time"] is None
 
