@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+OF_MANY = {"atk_syn_flood", "atk_scan", "atk_blind"}  # found over many connections or resets: events only
 OF_SEGMENTS = {anomaly.name for anomaly in ANOMALIES if anomaly.code < SEGMENT_ANOMALIES}
 SEVERITY = {anomaly.name: anomaly.severity for anomaly in ANOMALIES}
 MARKED = {  # column of a direction -> anomaly that it counts
@@ -89,7 +90,7 @@ def _events(tables: dict[str, list[Row]]) -> Iterator[str]:
     seen = Counter((row["conn_id"], row["frame"], name) for row in tables["timeline"] for name in row["anomalies"])
     for where in (told - seen) + (seen - told):
         yield f"events of {where}: {told[where]}, and in the rows {seen[where]}"
-    whole = {(e["conn_id"], e["code"]) for e in tables["events"] if e["code"] not in OF_SEGMENTS}
+    whole = {(e["conn_id"], e["code"]) for e in tables["events"] if e["code"] not in OF_SEGMENTS | OF_MANY}
     named = {(c["conn_id"], name) for c in tables["connections"] for name in c["findings"] if name not in OF_SEGMENTS}
     yield from _differ("events of whole connections", whole, named)
 

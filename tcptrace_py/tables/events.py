@@ -92,10 +92,11 @@ def attack_events(attacks: Iterable[Attack], capture: str) -> Iterator[Event]:
         if attack.who is not None:
             hi, lo, port = attack.who
             where = addresses.text(hi, lo)
+            others = f"{attack.others} {'address' if attack.others == 1 else 'addresses'}"
             said = (
-                f"{attack.number} connections to {where} port {port} never completed, from {attack.others} addresses"
+                f"{attack.number} connections to {where} port {port} never completed, from {others}"
                 if attack.name == "atk_syn_flood"
-                else f"{attack.number} ports of {attack.others} addresses do not accept {where}"
+                else f"{attack.number} ports of {others} do not accept {where}"
             )
         yield event(BY_NAME[attack.name], capture, attack.conn_id, time=attack.begin, evidence=attack.number, said=said)
 
