@@ -73,7 +73,7 @@ def knock(n, *, ports=1, refused=0):
 
 def test_scan_of_ports_and_of_addresses(tmp_path):
     ports = attacks(tmp_path / "p.pcap", knock(SCAN, ports=SCAN, refused=SCAN))
-    assert ports == [("atk_scan", None, None, SCAN, f"scan: {SCAN} ports of 1 addresses do not accept 192.0.2.1")]
+    assert ports == [("atk_scan", None, None, SCAN, f"scan: {SCAN} ports of 1 address do not accept 192.0.2.1")]
     addresses = attacks(tmp_path / "a.pcap", knock(SCAN))
     assert addresses == [
         ("atk_scan", None, None, SCAN, f"scan: {SCAN} ports of {SCAN} addresses do not accept 192.0.2.1")
