@@ -13,7 +13,7 @@ from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
 from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
-from tcptrace_py.tracker import Overlaps, Tracker
+from tcptrace_py.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +111,7 @@ def steps(
         options.max_connections,
         keep,
         sink is not None,
-        Overlaps() if options.overlaps else None,
+        _overlaps(options),
     )
     decoder = _decoder(options)
     with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
@@ -137,6 +137,14 @@ def _decoder(options: Options) -> Any:
 
         return DpktDecoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
     return Decoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
+
+
+def _overlaps(options: Options) -> Any:
+    if not options.overlaps:
+        return None
+    from tcptrace_py.tracker.overlaps import Overlaps  # here, because few ask for it
+
+    return Overlaps()
 
 
 @contextlib.contextmanager

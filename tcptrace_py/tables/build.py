@@ -74,7 +74,8 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables import events
-    from tcptrace_py.tracker import attacks, mirrored
+    from tcptrace_py.tracker.attacks import attacks
+    from tcptrace_py.tracker.mirrors import mirrored
 
     log = done.tracker.log
     found = [

@@ -10,7 +10,7 @@ from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomal
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from tcptrace_py.tracker import Attack
+    from tcptrace_py.tracker.attacks import Attack
 
     Event = dict[str, Any]
 

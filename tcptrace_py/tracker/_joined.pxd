@@ -203,19 +203,19 @@ cdef class Tracker:
     cdef Connection another(self)
     cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
 
-    cdef int segment(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
-    cdef int read(self, Batch b, Py_ssize_t i) except? -1
+    cdef int segment(self, Segment seg, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
+    cdef int read(self, Segment seg, Batch b, Py_ssize_t i) except? -1
     cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
     cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef int place(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int place(self, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int compare_octets(self, Batch b, Py_ssize_t i, Connection conn, Endpoint me) except? -1
-    cdef int apply(self, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int apply(self, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int other_ttl(self, Endpoint me) except? -1
     cdef int options(self, Endpoint me, Endpoint peer) except? -1
     cdef int notice(self, Connection conn) except? -1
-    cdef int count(self, Connection conn, Endpoint me) except? -1
+    cdef int count(self, Segment seg, Connection conn, Endpoint me) except? -1
     cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me) except? -1
     cdef int end(self, Connection conn) except? -1
     cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1

@@ -183,6 +183,7 @@ class Tracker:
     ):
         """Label rows first..after-1 of the batch; the labels stand in the tracker's columns at the same places."""
         i: cython.Py_ssize_t
+        seg: Segment = self.seg
         if not 0 <= first <= after <= min(batch.capacity, len(slots), len(sides)):
             raise ValueError("rows outside the batch")
         while len(self.by_slot) < self.flows.high:
@@ -192,8 +193,8 @@ class Tracker:
             if i + FARTHEST < after:
                 self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
                 self.copies.expect(i + NEAR_AHEAD)
-            self.read(batch, i)
-            self.segment(batch, i, slots[i], sides[i])
+            self.read(seg, batch, i)
+            self.segment(seg, batch, i, slots[i], sides[i])
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -255,8 +256,9 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def segment(self, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar) -> cython.int:
-        seg: Segment = self.seg
+    def segment(
+        self, seg: Segment, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar
+    ) -> cython.int:
         conn: Connection = cython.cast(Connection, self.by_slot[slot])
         if conn is None:
             conn = self.open(b, i, slot, side)
@@ -268,7 +270,7 @@ class Tracker:
             me, peer = peer, me
         me.segments += 1
         me.wire_bytes += seg.wire_bytes
-        self.place(conn, me, peer)
+        self.place(seg, conn, me, peer)
         if seg.marks & CHECKSUM_GOOD:
             me.any_good_sum = True
         if seg.marks & CHECKSUM_BAD and me.any_good_sum:
@@ -280,10 +282,10 @@ class Tracker:
             if seg.flags & RST:
                 judge(seg, conn, me, peer, self.log)
             else:
-                self.apply(conn, me, peer)
+                self.apply(seg, conn, me, peer)
             if not conn.steady:
                 self.closing(conn, me, peer)
-            self.count(conn, me)
+            self.count(seg, conn, me)
             me.seen = True
         if self.overlaps is not None and seg.payload > 0:
             self.compare_octets(b, i, conn, me)
@@ -313,10 +315,9 @@ class Tracker:
     @cython.cfunc
     @cython.boundscheck(False)  # row `i` is within the batch, as `track` has made sure
     @cython.exceptval(-1, check=True)
-    def read(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
+    def read(self, seg: Segment, b: Batch, i: cython.Py_ssize_t) -> cython.int:
         """Take the segment in hand from its batch."""
         k: cython.int
-        seg: Segment = self.seg
         seg.row = self.row
         self.row += 1
         seg.frame = b.frame[i]
@@ -361,9 +362,8 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def place(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
+    def place(self, seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """The segment's numbers, relative to the beginning of either direction."""
-        seg: Segment = self.seg
         if not me.based:
             if seg.has_seq and not seg.flags & RST:
                 me.base_at(seg.seq, 0 if seg.flags & SYN else 1)
@@ -387,9 +387,8 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def apply(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
+    def apply(self, seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """What a segment other than a RST does."""
-        seg: Segment = self.seg
         if seg.flags & SYN:
             self.options(me, peer)
         elif not seg.has_ts and me.timestamps and peer.timestamps and not seg.options & TRUNCATED_OPTIONS:
@@ -470,8 +469,7 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def count(self, conn: Connection, me: Endpoint) -> cython.int:
-        seg: Segment = self.seg
+    def count(self, seg: Segment, conn: Connection, me: Endpoint) -> cython.int:
         if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
             me.idle_max = seg.time - me.last_time
         me.last_time = seg.time
@@ -691,9 +689,19 @@ class Tracker:
 
     def finish(self):
         """The input has ended: end all that is still open."""
-        for slot, conn in enumerate(self.by_slot):
+        slot: cython.Py_ssize_t
+        conn: Connection
+        for slot in range(len(self.by_slot)):
+            if slot + 8 < len(self.by_slot):
+                warm_item(self.by_slot, slot + 8, 192)
+                conn = cython.cast(Connection, self.by_slot[slot + 4])
+                if conn is not None:
+                    warm(conn.client, 448)
+                    warm(conn.server, 448)
+            conn = cython.cast(Connection, self.by_slot[slot])
             if conn is not None:
-                self.leave(slot, conn)
+                self.end(conn)
+        self.by_slot.clear()
         self.closed.clear()
         self.closed_head = 0
         self.spare.clear()

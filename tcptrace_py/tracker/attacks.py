@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tcptrace_py.tracker._lives import handshake_shape
+from tcptrace_py.tracker import handshake_shape
 from tcptrace_py.vocabulary import BY_NAME, Handshake
 
 if TYPE_CHECKING:
