@@ -17,7 +17,7 @@ from tests.unit.test_scenarios import NOT_YET, SCENARIOS, WRONG, script_of
 RULE = re.compile(r'^(\w+) = cython\.declare\(cython\.\w+, (?:1 << )?BY_NAME\["(\w+)"\]\.code', re.MULTILINE)
 MODULES = [
     importlib.import_module(f"tcptrace_py.tracker.{name}")
-    for name in ("_evidence", "_follow", "_lives", "_resets", "_sequence", "_track")
+    for name in ("_copies", "_evidence", "_follow", "_lives", "_resets", "_sequence", "_track")
 ]
 REACHED = [anomaly for anomaly in ANOMALIES if anomaly.name not in NOT_YET]
 

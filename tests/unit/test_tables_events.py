@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tcptrace_py.tables import events
-from tcptrace_py.tracker import mirrored
+from tcptrace_py.tracker.mirrors import mirrored
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Evidence, Severity
 
 LOST, AGAIN, RESET = (BY_NAME[name].code for name in ("previous_segment_lost", "retransmission", "rst_abort"))
