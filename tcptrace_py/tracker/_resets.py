@@ -197,8 +197,9 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
             if conn.rst_signs == 2:
                 amend_rst(RST_FORGED, 0, conn, seg, log)
         return 0
-    if (not conn.rst_accepted and seg.span == 0 and seg.bits & DUPLICATE_ACK) or conn.rst_row == conn.last_row:
-        if not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
+    # Only a RST in the window is answered (RFC 5961 section 3.2): by an empty ACK that says nothing new
+    if conn.rst_bits & RST_INEXACT and not conn.rst_accepted and seg.span == 0 and seg.a == peer.una:
+        if seg.bits & DUPLICATE_ACK or conn.rst_row == conn.last_row:
             seg.bits &= ~DUPLICATE_ACK
             seg.find(CHALLENGE_ACK, conn.rst_frame)
             return 0

@@ -146,7 +146,9 @@ class Judge:
     def challenges(self, i: int, row: Row, peer: End) -> bool:
         """RFC 5961 section 3.2: the empty ACK of the numbers as they are that an inexact RST draws."""
         last = self.last
-        if last is None or last.accepted or row.takes or row.ack != self.story.una(peer.side, i + 1):
+        if last is None or last.accepted or "rst_inexact" not in last.labels:
+            return False
+        if row.takes or row.ack != self.story.una(peer.side, i + 1):
             return False
         return last.i == i - 1 or self.story.duplicate_ack(i)
 
