@@ -14,6 +14,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 HEAD, RECORD = 24, 16
 RST = 4
 SAME = ("conn_id", "direction", "rel_seq", "rel_ack", "window", "client_state", "server_state", "steps", "anomalies")
+NAMES = ["four_way", "half_close", "loss_bulk", "loss_bulk_sender", "reorder_bulk", "zero_window"]
 APART = {"below what was acknowledged": -200_000, "beyond the window": 1 << 29}
 
 
