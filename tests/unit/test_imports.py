@@ -19,11 +19,13 @@ COMPILED_MAY_IMPORT = {"__future__", "cython", "numpy", "heapq", "sys", PACKAGE}
 
 
 def compiled() -> list[str]:
-    """The list in setup.py, without running it."""
-    for node in ast.parse((ROOT / "setup.py").read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "COMPILED":
-            return ast.literal_eval(node.value)
-    raise AssertionError("setup.py has no list COMPILED")
+    """The lists in setup.py, without running it."""
+    lists = {
+        getattr(node.targets[0], "id", ""): ast.literal_eval(node.value)
+        for node in ast.parse((ROOT / "setup.py").read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+    }
+    return lists["COMPILED"] + lists["TRACKER"]
 
 
 def imports(module: str) -> list[tuple[str, bool]]:
