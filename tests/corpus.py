@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tcptrace_py.analysis import compiled
+
 CORPUS = Path(os.environ.get("TCPTRACE_PY_CORPUS", Path(__file__).resolve().parents[2] / "shared"))
+
+
+slow_interpreted = pytest.mark.skipif(
+    not compiled(), reason="takes minutes where nothing is compiled, and says nothing that the compiled run does not"
+)
 
 
 def needs(name: str) -> list[pytest.MarkDecorator]:

@@ -12,9 +12,13 @@ import pytest
 from tcptrace_py.comparison import compared
 from tcptrace_py.peers.programs import installed
 from tcptrace_py.peers.rules import RULES
-from tests.corpus import CORPUS, needs
+from tests.corpus import CORPUS, needs, slow_interpreted
 
-pytestmark = [*needs("captures"), pytest.mark.skipif(not installed("tshark"), reason="tshark is not installed")]
+pytestmark = [
+    *needs("captures"),
+    slow_interpreted,
+    pytest.mark.skipif(not installed("tshark"), reason="tshark is not installed"),
+]
 CAPTURES = CORPUS / "captures"
 
 SEEN = {  # with tshark 4.0; a number that changes is read, frame by frame, before it is changed here

@@ -11,10 +11,14 @@ import pytest
 
 import tcptrace_py as tt
 from tcptrace_py.tables.build import as_rows
-from tests.corpus import CORPUS, needs
+from tests.corpus import CORPUS, needs, slow_interpreted
 
 TSHARK = shutil.which("tshark")
-pytestmark = [*needs("captures"), pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")]
+pytestmark = [
+    *needs("captures"),
+    slow_interpreted,
+    pytest.mark.skipif(TSHARK is None, reason="tshark is not installed"),
+]
 CAPTURES = CORPUS / "captures"
 MANIFEST = CAPTURES / "MANIFEST.jsonl"
 NAMES = [m["name"] for m in map(json.loads, MANIFEST.read_text().splitlines())] if MANIFEST.exists() else []
