@@ -18,6 +18,8 @@ from tcptrace_py.tables.build import as_rows
 from tcptrace_py.tables.disagreements import DISAGREEMENTS
 from tcptrace_py.views.cli import app
 
+pytestmark = pytest.mark.usefixtures("without_advice")
+
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 CAPTURE = str(FIXTURES / "four_way.pcap")
 CAT, SLEEP = (shutil.which(name) for name in ("cat", "sleep"))

@@ -13,6 +13,8 @@ import pytest
 from tcptrace_py.views.xplot import GRAPHS
 from tests.unit.test_cli import tcpflows
 
+pytestmark = pytest.mark.usefixtures("without_advice")
+
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 UNDAMAGED = ["four_way", "half_close", "three_segment", "simultaneous_close"]
 COLOURS = {"white", "green", "yellow", "red", "blue", "orange", "magenta", "pink", "purple"}
