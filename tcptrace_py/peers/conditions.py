@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcptrace_py.peers.circle import ahead
 from tcptrace_py.peers.evidence import CHECKSUMS, FIN, NOT_WHOLE, RST, SYN
-from tcptrace_py.peers.zeek import ahead
 
 if TYPE_CHECKING:
     from tcptrace_py.peers.evidence import Case, Mine

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.peers.circle import CIRCLE, ahead
 from tcptrace_py.peers.programs import FLAGS
-from tcptrace_py.peers.zeek import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-CIRCLE = 1 << 32
 NAMES = {
     "lost_segment": "previous_segment_lost",
     "ack_lost_segment": "ack_of_unseen_segment",

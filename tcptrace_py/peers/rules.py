@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcptrace_py.peers.circle import ahead
 from tcptrace_py.peers.conditions import (
     ENOUGH,
     FAR,
@@ -40,7 +41,6 @@ from tcptrace_py.peers.conditions import (
 )
 from tcptrace_py.peers.evidence import CHECKSUMS, FIN, NOT_WHOLE, SYN
 from tcptrace_py.peers.programs import FLAGS
-from tcptrace_py.peers.zeek import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tcptrace_py.peers.circle import CIRCLE
+
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-CIRCLE = 1 << 32
 READ = ("time_ns", "flags", "seq", "payload", "wire_bytes", "frame")
 ENDS = ("src_hi", "src_lo", "sport", "dst_hi", "dst_lo", "dport")
 SAW_SYN, SAW_SYN_ACK, SAW_ACK, SAW_DATA, SAW_FIN, SAW_RST = (1 << bit for bit in range(6))

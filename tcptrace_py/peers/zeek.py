@@ -11,9 +11,9 @@ from enum import Enum, auto
 from typing import Any
 
 from tcptrace_py.decode import _batch
+from tcptrace_py.peers.circle import CIRCLE, ahead
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-HALF, CIRCLE = 1 << 31, 1 << 32
 SECOND = 1_000_000_000
 CLOSE_DELAY = 5 * SECOND  # tcp_close_delay: after both ends have closed
 PARTIAL_CLOSE_DELAY = 3 * SECOND  # tcp_partial_close_delay: after one has, and the other was not seen to open
@@ -90,11 +90,6 @@ class End:
         if self.start is None:
             return 0
         return max(ahead(self.last, self.start) - self.fin_seen, 0)
-
-
-def ahead(a: int, b: int) -> int:
-    """Signed distance a - b on the circle of 2**32 (RFC 9293 section 3.4)."""
-    return (a - b + HALF) % CIRCLE - HALF
 
 
 class Conversation:

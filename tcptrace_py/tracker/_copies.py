@@ -13,7 +13,7 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
-    from tcptrace_py.tracker._evidence import counts_ids_without_fail, least_rtt
+    from tcptrace_py.tracker._evidence import counts_ids_without_fail, least_rtt, never_timed_out
     from tcptrace_py.tracker._segment import Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, warm_number
 
@@ -34,7 +34,6 @@ COPY_PLACES = cython.declare(cython.ulonglong, 1 << 13)
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 COPY_LATE = cython.declare(cython.longlong, 100_000_000)  # where a counted IP ID, or a timestamp, is the same
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
-LEAST_TIMEOUT = cython.declare(cython.longlong, 200_000_000)  # Linux's floor; RFC 6298 has 1 s
 NEVER = cython.declare(cython.longlong, -(1 << 62))
 
 
@@ -132,4 +131,4 @@ def copies_within(seg: Segment, me: Endpoint, peer: Endpoint, age: cython.longlo
         return COPY_WITHIN if peer.copies == 0 else COPY_CLOSE
     # A path may hold the original back until the timer has run; both then come together, and the first is answered.
     # Where its sender never seemed silent for so long, no timer has run.
-    return COPY_WITHIN if unasked and (seg.e > me.una or me.idle_max < LEAST_TIMEOUT) else COPY_CLOSE
+    return COPY_WITHIN if unasked and (seg.e > me.una or never_timed_out(me)) else COPY_CLOSE

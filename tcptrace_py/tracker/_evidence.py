@@ -150,6 +150,13 @@ def timeout(me: Endpoint) -> cython.longlong:
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
+def never_timed_out(me: Endpoint) -> cython.bint:
+    """Was the sender never silent for as long as the shortest timer runs?"""
+    return me.idle_max < LEAST_TIMEOUT
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
 def remember(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
     """Keep what tells the order of sending: IP ID, and whether its steps are small; TSval."""
     ahead: cython.int

@@ -6,9 +6,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from tcptrace_py.decode import _batch
+from tcptrace_py.peers.circle import CIRCLE, ahead
 from tcptrace_py.peers.tcptrace.answers import Answers
 from tcptrace_py.peers.tcptrace.octets import Octets
-from tcptrace_py.peers.tcptrace.packet import ACK, CIRCLE, FIN, PSH, RST, SYN, URG, ahead
+from tcptrace_py.peers.tcptrace.packet import ACK, FIN, PSH, RST, SYN, URG
 from tcptrace_py.peers.tcptrace.windows import Advertised, Outstanding
 
 if TYPE_CHECKING:

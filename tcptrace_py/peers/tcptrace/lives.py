@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.peers.circle import CIRCLE
 from tcptrace_py.peers.tcptrace.counters import counters
 from tcptrace_py.peers.tcptrace.ends import End
-from tcptrace_py.peers.tcptrace.packet import CIRCLE, COLUMNS, SYN, Packet
+from tcptrace_py.peers.tcptrace.packet import COLUMNS, SYN, Packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
-HALF, CIRCLE = 1 << 31, 1 << 32
 COLUMNS = (
     *("time_ns", "flags", "seq", "ack", "payload", "uncaptured", "window", "urgent", "ip_id"),
     *("options", "mss", "wscale"),
@@ -29,8 +28,3 @@ class Packet(NamedTuple):
     mss: int  # -1: no such option
     wscale: int
     blocks: list[tuple[int, int]]  # SACK
-
-
-def ahead(a: int, b: int) -> int:
-    """Signed distance a - b on the circle of 2**32 (RFC 9293 section 3.4)."""
-    return (a - b + HALF) % CIRCLE - HALF
