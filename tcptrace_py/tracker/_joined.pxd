@@ -200,6 +200,7 @@ cdef class Tracker:
     cdef object overlaps
 
     cdef int expect_to_leave(self, Py_ssize_t at) except? -1
+    cdef int expect_eviction(self, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef Connection another(self)
     cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
 

@@ -18,15 +18,10 @@ MAX_KEPT = cython.declare(cython.Py_ssize_t, 64)  # holes, and resends of either
 def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
     """Add lo..hi to a sorted flat list [lo, hi, lo, hi ...]; how many of these octets are new."""
     new: cython.longlong = hi - lo
-    at: cython.Py_ssize_t = 0
     n: cython.Py_ssize_t = len(spans)
+    at: cython.Py_ssize_t = place(spans, lo)
     first: cython.longlong
     last: cython.longlong
-    while at < n:
-        last = spans[at + 1]
-        if last >= lo:
-            break
-        at += 2
     end: cython.Py_ssize_t = at
     while end < n:
         first = spans[end]
@@ -45,6 +40,24 @@ def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longl
     else:
         spans[at:end] = [lo, hi]
     return new
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def place(spans: list, lo: cython.longlong) -> cython.Py_ssize_t:
+    """Where the first span stands that ends at `lo` or above; most often the last one, or beyond all."""
+    low: cython.Py_ssize_t = 0
+    high: cython.Py_ssize_t = len(spans) >> 1  # in pairs
+    middle: cython.Py_ssize_t = high - 1
+    last: cython.longlong
+    while low < high:
+        last = spans[2 * middle + 1]
+        if last < lo:
+            low = middle + 1
+        else:
+            high = middle
+        middle = (low + high) >> 1
+    return 2 * low
 
 
 @cython.no_gc

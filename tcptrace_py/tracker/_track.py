@@ -712,20 +712,38 @@ class Tracker:
 
         slot: cython.Py_ssize_t
         conn: Connection
-        keys = np.full(len(self.by_slot), LAST, np.int64)
+        places: cython.Py_ssize_t = len(self.by_slot)
+        keys = np.full(places, LAST, np.int64)
         order: cython.longlong[::1] = memoryview(keys)
-        for slot in range(len(self.by_slot)):
-            conn = self.by_slot[slot]
+        for slot in range(places):
+            if slot + 12 < places:
+                warm_item(self.by_slot, slot + 12, 192)
+            conn = cython.cast(Connection, self.by_slot[slot])
             if conn is not None:
                 order[slot] = conn.end
                 if conn.closed_time < 0:
                     order[slot] += RANK if conn.hs_ack_time < 0 and conn.syns > 0 else 2 * RANK
-        for slot in np.argpartition(keys, how_many)[:how_many].tolist():
-            conn = self.by_slot[slot]
+        leaving: list = np.sort(np.argpartition(keys, how_many)[:how_many]).tolist()
+        k: cython.Py_ssize_t
+        for k in range(how_many):
+            if k + 8 < how_many:
+                self.expect_eviction(leaving[k + 8], leaving[k + 4])
+            conn = self.by_slot[leaving[k]]
             conn.evicted = True
             conn.found_conn |= cython.cast(cython.ulonglong, 1) << EVICTED
             self.evicted += 1
-            self.leave(slot, conn)
+            self.leave(leaving[k], conn)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def expect_eviction(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
+        """Have the connections that are written out next brought into the cache."""
+        warm_item(self.by_slot, far, 192)
+        self.flows.expect_release(far)
+        conn: Connection = cython.cast(Connection, self.by_slot[near])
+        warm(conn.client, 448)
+        warm(conn.server, 448)
+        self.flows.expect_place(near)
 
 
 @cython.cfunc
