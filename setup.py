@@ -29,6 +29,7 @@ TRACKER = [  # in this order: each knows those before it
     "tcptrace_py/tracker/_resets.py",
     "tcptrace_py/tracker/_lives.py",
     "tcptrace_py/tracker/_copies.py",
+    "tcptrace_py/tracker/_departed.py",
     "tcptrace_py/tracker/_track.py",
 ]
 JOINED = Path("tcptrace_py/tracker/_joined.py")  # under build/; its .pxd is in the tree

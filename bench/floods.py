@@ -30,7 +30,6 @@ WINDOW = 65_535
 SHIFT_10 = bytes([3, 3, 10, 0])  # window scale
 
 
-
 def records(n: int, *, time_us: Any, flags: Any, options: Any = b"", payload: int = 0, **fields: Any) -> bytes:
     """`n` packets as pcap records; every field is a number, or one for each packet.
 
@@ -46,7 +45,7 @@ def records(n: int, *, time_us: Any, flags: Any, options: Any = b"", payload: in
     ip, tcp = rows[:, RECORD:], rows[:, RECORD + IP :]
     _put(ip, 0, ">u2", 0x4500)
     _put(ip, 2, ">u2", headers + payload)
-    _put(ip, 4, ">u2", np.arange(n) & 0xFFFF)
+    _put(ip, 4, ">u2", np.asarray(time_us) // 10 & 0xFFFF)
     _put(ip, 8, ">u2", 64 << 8 | 6)
     _put(ip, 12, ">u4", fields.get("src", CLIENT))
     _put(ip, 16, ">u4", fields.get("dst", SERVER))
@@ -95,7 +94,9 @@ def _handshake(shift: bytes = b"") -> bytes:
 def syns(n: int) -> Iterator[bytes]:
     """SYNs, each of another pair of addresses and ports, a hundred thousand a second."""
     for i in _runs(n):
-        yield records(len(i), time_us=10 * i, src=0x0B000000 + i // 60_000, sport=1 + i % 60_000, seq=i * 7919, flags=SYN)
+        yield records(
+            len(i), time_us=10 * i, src=0x0B000000 + i // 60_000, sport=1 + i % 60_000, seq=i * 7919, flags=SYN
+        )
 
 
 def scattered_syns(n: int) -> Iterator[bytes]:
@@ -111,7 +112,7 @@ def holes(n: int) -> Iterator[bytes]:
     yield _handshake(SHIFT_10)
     for i in _runs(n):
         yield records(
-            len(i), time_us=100 + i, seq=CLIENT_ISN + 2 + 2 * i, ack=SERVER_ISN + 1, flags=ACK, payload=1
+            len(i), time_us=100 + 10 * i, seq=CLIENT_ISN + 2 + 2 * i, ack=SERVER_ISN + 1, flags=ACK, payload=1
         )
 
 
@@ -121,14 +122,14 @@ def scattered_holes(n: int) -> Iterator[bytes]:
     yield _handshake(SHIFT_10)
     for i in _runs(n):
         seq = CLIENT_ISN + 1 + 3 * chance.integers(0, 1 << 24, len(i))
-        yield records(len(i), time_us=100 + i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=2)
+        yield records(len(i), time_us=100 + 10 * i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=2)
 
 
 def octets(n: int) -> Iterator[bytes]:
     """One connection that sends an octet a segment, never acknowledged."""
     yield _handshake(SHIFT_10)
     for i in _runs(n):
-        yield records(len(i), time_us=100 + i, seq=CLIENT_ISN + 1 + i, ack=SERVER_ISN + 1, flags=ACK, payload=1)
+        yield records(len(i), time_us=100 + 10 * i, seq=CLIENT_ISN + 1 + i, ack=SERVER_ISN + 1, flags=ACK, payload=1)
 
 
 def resets(n: int) -> Iterator[bytes]:
@@ -137,7 +138,7 @@ def resets(n: int) -> Iterator[bytes]:
     yield _handshake()
     for i in _runs(n):
         seq = CLIENT_ISN + 1 + chance.integers(0, 1 << 20, len(i))
-        yield records(len(i), time_us=100 + i, seq=seq, flags=RST)
+        yield records(len(i), time_us=100 + 10 * i, seq=seq, flags=RST)
 
 
 def fins(n: int) -> Iterator[bytes]:
@@ -146,7 +147,7 @@ def fins(n: int) -> Iterator[bytes]:
     yield _handshake()
     for i in _runs(n):
         seq = CLIENT_ISN + 1 + chance.integers(0, 1 << 14, len(i))
-        yield records(len(i), time_us=100 + i, seq=seq, ack=SERVER_ISN + 1, flags=FIN | ACK)
+        yield records(len(i), time_us=100 + 10 * i, seq=seq, ack=SERVER_ISN + 1, flags=FIN | ACK)
 
 
 def wraps(n: int) -> Iterator[bytes]:
@@ -196,7 +197,7 @@ def sacks(n: int) -> Iterator[bytes]:
         options[:, 4:] = chance.integers(0, 256, (len(i), 32))
         server = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
         yield records(
-            len(i), time_us=100 + i, seq=SERVER_ISN + 1, ack=CLIENT_ISN + 1, flags=ACK, options=options, **server
+            len(i), time_us=100 + 10 * i, seq=SERVER_ISN + 1, ack=CLIENT_ISN + 1, flags=ACK, options=options, **server
         )
 
 
@@ -210,7 +211,7 @@ def timestamps(n: int) -> Iterator[bytes]:
         options[:, 4:] = chance.integers(0, 256, (len(i), 8))
         seq = CLIENT_ISN + 1 + 100 * i
         yield records(
-            len(i), time_us=100 + i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=100, options=options
+            len(i), time_us=100 + 10 * i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=100, options=options
         )
 
 
@@ -219,15 +220,16 @@ def shifts(n: int) -> Iterator[bytes]:
     yield _handshake(bytes([3, 3, 255, 0]))
     for i in _runs(n):
         seq = CLIENT_ISN + 1 + 100 * i
-        yield records(len(i), time_us=100 + i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=100)
+        yield records(len(i), time_us=100 + 10 * i, seq=seq, ack=SERVER_ISN + 1, flags=ACK, payload=100)
 
 
 FLOODS: dict[str, Callable[[int], Iterator[bytes]]] = {
     made.__name__.replace("_", "-"): made
     for made in (
-        syns, scattered_syns, holes, scattered_holes, octets, resets, fins, wraps, reuses, unseen, sacks, timestamps, shifts
+        *(syns, scattered_syns, holes, scattered_holes, octets, resets, fins),
+        *(wraps, reuses, unseen, sacks, timestamps, shifts),
     )
-}  # fmt: skip
+}
 
 
 def flood(name: str, packets: int) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 from tcptrace_py import pipeline
+from tcptrace_py.options import Options
 
 CLOCKED = {"decode": "decode", "assign": "assign", "track": "track", "let_go": "let go", "finish": "finish"}
 
@@ -51,7 +52,7 @@ def measure(path: str) -> tuple[int, dict[str, float]]:
     }
     start = process_time_ns()
     with mock.patch.multiple(pipeline, **parts):
-        done = pipeline.run(path, pipeline.Options())
+        done = pipeline.run(path, Options())
     whole = process_time_ns() - start
     rows = int(done.tracker.row)
     stages = {"read": whole - spent.total(), **spent}

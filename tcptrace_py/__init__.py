@@ -13,10 +13,12 @@ from tcptrace_py.errors import OutputError, TraceError, UnreadableError, Unsuppo
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, stream
     from tcptrace_py.comparison import compare_tools
+    from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
     "Connection",
+    "Limits",
     "OutputError",
     "Summary",
     "Trace",
@@ -37,6 +39,10 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.comparison import compare_tools
 
         return compare_tools
+    if name == "Limits":
+        from tcptrace_py.options import Limits
+
+        return Limits
     if name in __all__:
         from tcptrace_py import analysis
 

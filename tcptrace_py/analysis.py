@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tcptrace_py import pipeline, tracker
 from tcptrace_py.errors import UsageError
+from tcptrace_py.options import Limits, Options
 from tcptrace_py.trace import Connection, Summary, Trace, name_of, rereadable
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Summary", "Trace", "analyze", "compiled", "stream"]
 
-DEFAULT = pipeline.Options()
+DEFAULT = Options()
 
 
 def compiled() -> bool:
@@ -32,9 +33,9 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     verify_checksums: bool = DEFAULT.verify_checksums,
     idle_timeout_ns: int = DEFAULT.idle_timeout_ns,
     msl2_ns: int = DEFAULT.msl2_ns,
-    max_connections: int = DEFAULT.max_connections,
     batch_size: int = DEFAULT.batch_size,
     overlaps: bool = DEFAULT.overlaps,
+    limits: Limits = DEFAULT.limits,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Trace:
     """Analyse one capture.
@@ -58,8 +59,8 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         Split a connection after so much silence; 0 never does.
     msl2_ns : int
         2MSL, for which a closed connection is remembered (RFC 9293 section 3.4.2); Linux keeps TIME-WAIT for 60 s.
-    max_connections : int
-        Connections held open at once; beyond it the oldest leave early, marked `evicted`.
+    limits : Limits
+        Bounds on memory; a bound that is reached is told by `Trace.captures` and marked where it has an effect.
     batch_size : int
         Segments handled together.  Changes nothing but speed.
     overlaps : bool
@@ -77,9 +78,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     UnreadableError
         When no packet can be had from the input.  A damaged capture is no error: see `Trace.status`.
     """
-    options = pipeline.Options(
-        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps
-    )
+    options = Options(reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, batch_size, overlaps, limits)
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
 
 

@@ -255,6 +255,13 @@ ANOMALIES = (
     Anomaly(78, "atk_blind", _E,
             "10 different numbers or more tried by RSTs of one connection that none of its ends accepts", "RFC 5961",
             sentence="{evidence} numbers tried by RSTs that no end accepts"),
+    Anomaly(79, "holes_capped", _N, "More holes in a direction than are told apart: the farthest were given up",
+            "bounds",
+            sentence="more holes than the bound max_ranges; counts of octets are not exact", one_sided=True),
+    Anomaly(80, "rtt_sampling_limited", _N,
+            "More transmissions waited for their ACK than are remembered: the oldest gave no RTT sample", "bounds",
+            sentence="more unacknowledged segments than the bound max_unacked; not every RTT was measured",
+            one_sided=True),
 )
 # fmt: on
 

@@ -6,12 +6,11 @@ import contextlib
 import gc
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tcptrace_py.capture import CaptureInfo, open_capture
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
-from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
@@ -20,27 +19,7 @@ if TYPE_CHECKING:
 
     from tcptrace_py.capture import Frames
     from tcptrace_py.decode import QuotedError
-
-BATCH_SIZE = 4096  # its columns and the connections they touch fit the second-level cache together
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to read and to follow; the same options give the same result."""
-
-    reader: Literal["own", "dpkt"] = "own"
-    link_type: int | None = None
-    verify_checksums: bool = True
-    msl2_ns: int = 60_000_000_000
-    idle_timeout_ns: int = 0
-    max_connections: int = 200_000
-    batch_size: int = BATCH_SIZE
-    overlaps: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("max_connections", 1), ("msl2_ns", 0), ("idle_timeout_ns", 0)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} is at least {least}, not {getattr(self, name)}")
+    from tcptrace_py.options import Options
 
 
 class Sink(Protocol):
@@ -64,6 +43,11 @@ class Pass:
     def unused(self) -> list[int]:
         """Packets that gave no row, counted by `Unused`."""
         return list(self.decoder.unused)
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """How often each bound was reached, by its name."""
+        return {**self.tracker.reached, **self.decoder.reached}
 
     def check(self) -> None:
         """Every packet is accounted for: it has a row, or is counted by reason."""
@@ -108,7 +92,7 @@ def steps(
         options.batch_size,
         options.msl2_ns,
         options.idle_timeout_ns,
-        options.max_connections,
+        options.limits,
         keep,
         sink is not None,
         _overlaps(options),
@@ -132,11 +116,16 @@ def steps(
 
 
 def _decoder(options: Options) -> Any:
+    chosen: dict[str, Any] = {
+        "verify_checksums": options.verify_checksums,
+        "limits": options.limits,
+        "payloads": options.overlaps,
+    }
     if options.reader == "dpkt":
         from tcptrace_py.decode import DpktDecoder  # here, because importing dpkt takes a while
 
-        return DpktDecoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
-    return Decoder(verify_checksums=options.verify_checksums, payloads=options.overlaps)
+        return DpktDecoder(**chosen)
+    return Decoder(**chosen)
 
 
 def _overlaps(options: Options) -> Any:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
 from tcptrace_py.errors import UsageError
-from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown, codes_of
+from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
     import pyarrow as pa
+
+    from tcptrace_py.options import Options
 
 KEPT = frozenset({"connections", "states", "events"})  # tables that a pass gathers as it goes
 
@@ -63,7 +64,7 @@ class Trace:
     def __init__(
         self,
         source: Any,
-        options: pipeline.Options,
+        options: Options,
         tables: frozenset[str],
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
@@ -360,9 +361,7 @@ def _summary(done: pipeline.Pass, path: str) -> Summary:
 
 def _findings(seen: Any) -> dict[str, tuple[int, int]]:
     """Segments and connections by anomaly, with what later evidence changed."""
-    segments = Counter({code: int(number) for code, number in enumerate(seen.found_segments)})
-    for _, add, drop, *_ in seen.log.labels:
-        segments.update(codes_of(add))
-        segments.subtract(codes_of(drop))
+    segments = [int(number) for number in map(sum, zip(seen.found_segments, seen.log.changed, strict=True))]
+    segments += [0] * len(ANOMALIES)  # those of whole connections
     found = {a.name: (segments[a.code], int(seen.found_connections[a.code])) for a in ANOMALIES}
     return {name: numbers for name, numbers in found.items() if any(numbers)}

@@ -8,5 +8,5 @@ cdef class Batch:
     cdef public unsigned int[::1] seq, ack, payload, uncaptured, wire_bytes, tsval, tsecr, marks, options, interface
     cdef public unsigned char[::1] ttl, tos, sack_n, tfo_cookie
     cdef public int[::1] mss
-    cdef public signed char[::1] wscale
+    cdef public short[::1] wscale
     cdef public unsigned int[:, ::1] sack

@@ -43,7 +43,7 @@ COLUMNS = {
     "sack_n": "B",  # SACK blocks in `sack`, at most 4
     "tfo_cookie": "B",  # octets of a Fast Open cookie; 0 with option FAST_OPEN is a request for one
     "mss": "i",  # -1: no such option
-    "wscale": "b",  # -1: no such option; the raw shift, at most 127
+    "wscale": "h",  # -1: no such option; the raw shift
 }
 
 # Option bits

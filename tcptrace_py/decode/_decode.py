@@ -637,7 +637,7 @@ class Walk:
                 return 0
         elif kind == 3:
             if size == 3:
-                batch.wscale[row] = min(self.buffer[at + 2], 127)
+                batch.wscale[row] = self.buffer[at + 2]
                 return 0
         elif kind == 4:
             if size == 2:

@@ -26,6 +26,7 @@ from tcptrace_py.decode.kinds import (
 )
 from tcptrace_py.decode.nets import Nets
 from tcptrace_py.decode.rare import PEEL
+from tcptrace_py.options import Limits
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tcptrace_py.decode.quotes import QuotedError
 
 MAX_PEELED = 24  # headers of one frame that the compiled walk leaves to others, of whatever kind
+DEFAULT = Limits()
 VLAN = "vlan"
 ICMP, ICMP_6 = IP_PROTOCOL + 1, IP_PROTOCOL + 58
 GO_ON = -1  # the walk stands before the next header
@@ -80,8 +82,8 @@ class Decoder:
     ----------
     verify_checksums : bool
         Check the TCP checksum of every segment that was captured whole.
-    max_tunnels, max_vlans, max_extension_headers : int
-        How deep headers may nest in one frame; beyond it the frame is counted as `depth_limit`.
+    limits : Limits
+        How deep headers may nest in one frame, and how many datagrams in pieces are held.
     payloads : bool
         Fill `Batch.payloads`, for telling segments apart that differ only in what they carry.
 
@@ -95,17 +97,15 @@ class Decoder:
         self,
         *,
         verify_checksums: bool = True,
-        max_tunnels: int = 4,
-        max_vlans: int = 8,
-        max_extension_headers: int = 16,
+        limits: Limits = DEFAULT,
         payloads: bool = False,
     ) -> None:
         self.quotes: list[QuotedError] = []
-        self._walk: Any = self._new_walk(PEELABLE, verify_checksums, max_vlans, max_extension_headers)
-        self._max_tunnels = max_tunnels
+        self._walk: Any = self._new_walk(PEELABLE, verify_checksums, limits.max_vlans, limits.max_extension_headers)
+        self._max_tunnels = limits.max_tunnels
         self._payloads = payloads
         self._nets = Nets()
-        self._joiner = Joiner()
+        self._joiner = Joiner(limits.max_fragments)
         self._printed: PrintedDecoder | None = None
         self._frames: Frames
         self._whole: bytes | None = None  # what the walk reads, unless it is the frames' own buffer
@@ -118,6 +118,11 @@ class Decoder:
     def unused(self) -> list[int]:
         """Frames without a row, by `Unused`."""
         return list(self._walk.unused)
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """How often each bound of this room was reached that is not a reason in `unused`."""
+        return {"max_fragments": self._joiner.given_up}
 
     def net_name(self, net: int) -> str:
         """The network `net` in words: ``vlan 5``, ``vxlan 42``, or nothing."""

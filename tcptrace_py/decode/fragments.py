@@ -12,7 +12,6 @@ from bisect import bisect_left
 from struct import pack, unpack_from
 from typing import NamedTuple
 
-MAX_DATAGRAMS = 4096
 MAX_OCTETS = 65_535
 MAX_HELD = 64 << 20  # octets of all datagrams together, with what a piece itself takes
 PIECE_COST = 128
@@ -108,7 +107,9 @@ class Whole(NamedTuple):
 class Joiner:
     """All datagrams in pieces, within bounds: the oldest leave first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.given_up = 0
+        self._most = most
         self._open: dict[Key, Datagram] = {}
         self._held = 0
 
@@ -166,8 +167,9 @@ class Joiner:
             self._drop(oldest)
 
     def _make_room(self) -> None:
-        while self._open and (len(self._open) >= MAX_DATAGRAMS or self._held >= MAX_HELD):
+        while self._open and (len(self._open) >= self._most or self._held >= MAX_HELD):
             self._drop(next(iter(self._open)))
+            self.given_up += 1
 
     def _drop(self, key: Key) -> None:
         self._held -= self._open.pop(key).held

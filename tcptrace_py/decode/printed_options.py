@@ -10,7 +10,7 @@ from tcptrace_py.decode import _batch as b
 if TYPE_CHECKING:
     from tcptrace_py.decode.printed import Printed
 
-LARGEST_WSCALE = 127
+LARGEST_WSCALE = 255
 _TIMESTAMP = re.compile(r"(?:TS val |timestamp )(\d+)(?: ecr)? (\d+)")
 _EDGES = re.compile(r"\{(\d+):(\d+)\}")
 _NUMBER = re.compile(r"\d+")

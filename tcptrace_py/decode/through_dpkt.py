@@ -409,7 +409,7 @@ def _read_option(kind: int, body: bytes, columns: dict[str, int]) -> int:
         columns["mss"] = int.from_bytes(body)
         return 0
     if kind == dpkt.tcp.TCP_OPT_WSCALE and len(body) == 1:
-        columns["wscale"] = min(body[0], 127)
+        columns["wscale"] = body[0]
         return 0
     if kind == dpkt.tcp.TCP_OPT_SACK and len(body) in (8, 16, 24, 32):
         return _batch.SACK

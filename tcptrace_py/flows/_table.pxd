@@ -20,6 +20,7 @@ cdef class FlowTable:
     cpdef object release(self, Py_ssize_t slot)
     cdef int expect_release(self, Py_ssize_t slot) except? -1
     cdef int expect_place(self, Py_ssize_t slot) except? -1
+    cdef unsigned long long digest(self, Py_ssize_t slot) noexcept
     cpdef object sides(self, Py_ssize_t slot)
     cdef int hash_all(self, Batch batch, Py_ssize_t n) except? -1
     cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i) noexcept nogil

@@ -148,6 +148,18 @@ class FlowTable:
         return first, (self.keys[at + B_HI], self.keys[at + B_LO], ports & 0xFFFF), self.keys[at + NET]
 
     @cython.cfunc
+    @cython.exceptval(check=False)
+    def digest(self, slot: cython.Py_ssize_t) -> cython.ulonglong:
+        """64 bits that stand for the pair in `slot`: the same whichever end sent first, and in every run."""
+        at: cython.Py_ssize_t = WORDS * slot
+        ports: cython.ulonglong = self.keys[at + PORTS]
+        a: cython.ulonglong = mixed((self.keys[at + A_LO] + GOLDEN * ((ports >> 16) + 1)) & M64) ^ self.keys[at + A_HI]
+        b: cython.ulonglong = (
+            mixed((self.keys[at + B_LO] + GOLDEN * ((ports & 0xFFFF) + 1)) & M64) ^ self.keys[at + B_HI]
+        )
+        return mixed(((a * GOLDEN & M64) + (b * GOLDEN & M64) + self.keys[at + NET]) & M64)
+
+    @cython.cfunc
     @cython.inline
     @cython.nogil
     @cython.boundscheck(False)

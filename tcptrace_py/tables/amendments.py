@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from array import array
+    from collections.abc import Iterator
 
     import numpy.typing as npt
 
     Columns = dict[str, npt.NDArray[Any]]
+
+
+STATE_WORDS, LABEL_WORDS = 5, 8
+M64 = (1 << 64) - 1
 
 
 class Amendments:
@@ -23,17 +28,15 @@ class Amendments:
 
     Parameters
     ----------
-    states : iterable of (conn_id, side, first row, row after the last, state)
-        Right states of one end (side 0: client) in the rows of one connection; where two overlap, the later one holds.
-    labels : iterable of (row, bits to add, bits to drop, ...)
-        Anomalies of single rows.
+    states, labels : array of int64
+        As the tracker's `Journal` has them.  Where two states of one end overlap, the later one holds.
     """
 
-    def __init__(self, states: Iterable[Any], labels: Iterable[Any]) -> None:
-        self._states = sorted(enumerate(states), key=lambda entry: entry[1][2])
-        self._labels = sorted(enumerate(labels), key=lambda entry: entry[1][0])
+    def __init__(self, states: array[int], labels: array[int]) -> None:
+        self._states = _sorted(states, STATE_WORDS, by=2)
+        self._labels = _sorted(labels, LABEL_WORDS, by=0)
         self._next_state = self._next_label = 0
-        self._active: list[tuple[int, Any]] = []
+        self._active: list[tuple[int, list[int]]] = []
 
     def again(self) -> Amendments:
         """The same, from the first row."""
@@ -44,16 +47,32 @@ class Amendments:
     def apply(self, first_row: int, columns: Columns) -> None:
         """Put rows first_row... right in place: columns `conn`, `anomalies`, `client_state`, `server_state`."""
         after = first_row + len(columns["conn"])
-        while self._next_state < len(self._states) and self._states[self._next_state][1][2] < after:
-            self._active.append(self._states[self._next_state])
+        order, states = self._states
+        while self._next_state < len(states) and states[self._next_state, 2] < after:
+            at = self._next_state
+            self._active.append((int(order[at]), states[at].tolist()))
             self._next_state += 1
         for _, (conn_id, side, begin, end, state) in sorted(self._active, key=lambda entry: entry[0]):
             rows = slice(max(begin - first_row, 0), min(end, after) - first_row)
             here = np.flatnonzero(columns["conn"][rows] == conn_id) + rows.start
             columns["server_state" if side else "client_state"][here] = state
         self._active = [entry for entry in self._active if entry[1][3] > after]
-        while self._next_label < len(self._labels) and self._labels[self._next_label][1][0] < after:
-            row, add, drop = self._labels[self._next_label][1][:3]
-            word = int(columns["anomalies"][row - first_row])
-            columns["anomalies"][row - first_row] = np.uint64((word | add) & ~drop)
+        _, labels = self._labels
+        while self._next_label < len(labels) and labels[self._next_label, 0] < after:
+            row, add, drop = labels[self._next_label, :3]
+            add, drop = np.uint64(int(add) & M64), np.uint64(int(drop) & M64)
+            columns["anomalies"][row - first_row] = (columns["anomalies"][row - first_row] | add) & ~drop
             self._next_label += 1
+
+
+def label_rows(labels: array[int]) -> Iterator[tuple[int, ...]]:
+    """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis)."""
+    for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
+        yield row, add & M64, drop & M64, *rest
+
+
+def _sorted(words: array[int], width: int, *, by: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The order of the amendments by one of their words, and the amendments in it."""
+    rows = np.frombuffer(words, np.int64).reshape(-1, width)
+    order = np.argsort(rows[:, by], kind="stable")
+    return order, rows[order]

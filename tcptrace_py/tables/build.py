@@ -74,12 +74,15 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables import events
+    from tcptrace_py.tables.amendments import label_rows
     from tcptrace_py.tracker.attacks import attacks
     from tcptrace_py.tracker.mirrors import mirrored
 
     log = done.tracker.log
+    labels = list(label_rows(log.labels))
     found = [
-        *events.segment_events(log.events, log.labels, capture, {conn.conn_id for conn in ended if mirrored(conn)}),
+        *events.segment_events(log.events, labels, capture, {conn.conn_id for conn in ended if mirrored(conn)}),
+        *events.unlisted_events(log, labels, capture),
         *(event for conn in ended for event in events.connection_events(conn, capture)),
         *events.icmp_events(done.errors, capture),
         *events.attack_events(attacks(ended, log.events), capture),
@@ -119,6 +122,7 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "first_time": info.first_time_ns,
         "last_time": info.last_time_ns,
         "connections": done.tracker.next_id,
+        **{f"reached_{name}": number for name, number in done.reached.items()},
         "findings": [name for name in QUALITY if name in set(findings)],
         "notes": info.notes,
     }

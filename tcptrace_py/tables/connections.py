@@ -109,6 +109,7 @@ FACTS: dict[str, Callable[[Any], Any]] = {
     "findings": lambda c: [anomaly.name for anomaly in found(c)],
     "severity": lambda c: next((Severity(anomaly.severity).name for anomaly in found(c)), None),
     "evicted": lambda c: c.evicted,
+    "continues": lambda c: known(c.continues),
 }
 """Column of `connections` -> its value from a finished `Connection` of the tracker."""
 

@@ -64,6 +64,22 @@ def segment_events(
             )
 
 
+def unlisted_events(log: Any, labels: Iterable[tuple[int, ...]], capture: str) -> Iterator[Event]:
+    """For every kind of finding of which a connection has more than are listed: how many more."""
+    more = {key: number - log.max_repeats for key, number in log.repeats.items() if number > log.max_repeats}
+    if not more:
+        return
+    listed = {(row, code) for _, row, _, _, code, *_ in log.events}
+    for row, _, drop, conn_id, *_ in labels:
+        for code in codes_of(drop):
+            if (row, code) not in listed and conn_id << 6 | code in more:
+                more[conn_id << 6 | code] -= 1
+    for key, number in more.items():
+        if number > 0:
+            rest = event(BY_CODE[key & 63], capture, key >> 6, evidence=number)
+            yield rest | {"sentence": f"{number} more of this kind are not listed (max_repeats)"}
+
+
 def connection_events(conn: Any, capture: str) -> Iterator[Event]:
     """Findings about a whole connection, dated at its last segment."""
     for code in codes_of(conn.found_conn):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tcptrace_py.options import COUNTED
 from tcptrace_py.vocabulary import (
     ANOMALIES,
     UNUSED_MEANING,
@@ -318,6 +319,7 @@ CONNECTIONS = (
     _c("findings", "labels:anomaly", "", "Kinds of finding on this connection and its segments, worst first"),
     _c("severity", "label:severity?", "", "Severity of the worst finding; null without any"),
     _c("evicted", "bool", "", "Written out before it ended because a bound was reached"),
+    _c("continues", "uint32?", "", "conn_id of the evicted connection that this one goes on with"),
     *_each_way("c2s"),
     *_each_way("s2c"),
 )
@@ -364,6 +366,7 @@ CAPTURES = (
     _c("first_time", "time?", "", "Earliest packet"),
     _c("last_time", "time?", "", "Latest packet"),
     _c("connections", "int64", "", "Connections found"),
+    *(_c(bound.counter, "int64", "", f"How often the bound {bound.name} was reached") for bound in COUNTED),
     _c("findings", "labels", "", "Findings on the quality of the capture: duplicates, one-sided, offload, loss"),
     _c("notes", "labels", "", "Oddities that cost nothing"),
 )

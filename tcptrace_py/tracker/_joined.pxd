@@ -112,7 +112,7 @@ cdef class Connection:
     cdef public long long first_frame, start
     # handshake and teardown
     cdef public long long syn_time, syn_ack_time, hs_ack_time
-    cdef public long long bad_ack, retry_of, reuse_gap
+    cdef public long long bad_ack, retry_of, reuse_gap, continues
     cdef public long long crossed_row, crossed_frame, crossed_time  # the SYN that crossed the peer's
     cdef public unsigned int syns, syn_acks
     # the last RST whose fate is open
@@ -127,6 +127,7 @@ cdef class Rings:
     cdef long long[::1] words
     cdef list vacant
     cdef Py_ssize_t used
+    cdef public long long most, dropped
 
     cdef int put(self, Endpoint sender, long long end, long long time) except? -1
     cdef long long sent_at(self, Endpoint sender, long long ack) except? -1
@@ -156,8 +157,12 @@ cdef class Segment:
     cdef int because(self, unsigned long long bit, int basis) except? -1
 
 cdef class Journal:
-    cdef public list states, labels, events
+    cdef public object states, labels
+    cdef public list events
+    cdef public dict repeats
+    cdef public long long[::1] changed
     cdef public bint keep_events, keep_changes
+    cdef public long long max_amendments, max_repeats, amendments, forgotten, unlisted
 
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1
@@ -167,6 +172,8 @@ cdef class Journal:
     cdef int now_is(self, Endpoint end, unsigned char state, Segment seg, Connection conn) except? -1
     cdef int was(self, Endpoint end, unsigned char state, long long first, long long after, Segment seg, Connection conn) except? -1
     cdef int crossed(self, Endpoint end, Segment seg, Connection conn) except? -1
+    cdef bint has_room(self) except? -1
+    cdef int note(self, Connection conn, Segment seg, int code, object evidence, object basis) except? -1
     cdef int settle(self, Endpoint end, Segment seg, Connection conn) except? -1
     cdef int amend(
         self, long long row, long long frame, long long time, unsigned long long add, unsigned long long drop, int basis,
@@ -181,12 +188,20 @@ cdef class Copies:
     cdef int expect(self, Py_ssize_t i) except? -1
     cdef bint has(self, Py_ssize_t i, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
 
+cdef class Departed:
+    cdef bint any
+    cdef unsigned long long[::1] digests
+    cdef long long[::1] conn_ids
+
+    cdef int add(self, FlowTable flows, Py_ssize_t slot, long long conn_id, bint half_open) except? -1
+    cdef long long find(self, FlowTable flows, Py_ssize_t slot) except? -2
+
 cdef class Tracker:
     cdef public bint writing
     cdef public list by_slot, finished, worst
     cdef public FlowTable flows
     cdef public Journal log
-    cdef public long long linger, idle, max_open, clock, row, packets, next_id, live, evicted
+    cdef public long long linger, idle, max_open, max_runs, clock, row, packets, next_id, live, evicted, capped
     cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
     cdef public unsigned long long[::1] anomalies
     cdef public unsigned char[::1] direction, client_state, server_state, rtt_ambiguous
@@ -197,8 +212,10 @@ cdef class Tracker:
     cdef list closed, spare
     cdef Py_ssize_t closed_head
     cdef Copies copies
+    cdef Departed departed
     cdef object overlaps
 
+    cdef int cap_holes(self, Connection conn, Endpoint me) except? -1
     cdef int expect_to_leave(self, Py_ssize_t at) except? -1
     cdef int expect_eviction(self, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef Connection another(self)

@@ -19,7 +19,7 @@ from tcptrace_py.columns import longer, zeros
 
 SMALLEST = cython.declare(cython.int, 8)  # entries
 LATE_BY = cython.declare(cython.int, 64)  # entries that a transmission may be captured late by
-LARGEST_CLASS = cython.declare(cython.int, 10)  # 8 << 10 = 8,192 entries
+CLASSES = cython.declare(cython.int, 28)  # of sizes, each twice the one before
 
 
 @cython.final
@@ -27,29 +27,35 @@ LARGEST_CLASS = cython.declare(cython.int, 10)  # 8 << 10 = 8,192 entries
 class Rings:
     """A slab of int64 words, given out in blocks of 2 * (8 << class) words."""
 
-    def __init__(self):
+    def __init__(self, most: cython.longlong):
+        self.most = most  # entries of a ring
+        self.dropped = 0
         self.words = memoryview(zeros("q", 1 << 14))
-        self.vacant = [[] for _ in range(LARGEST_CLASS + 1)]
+        self.vacant = [[] for _ in range(CLASSES)]
         self.used = 0
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def put(self, sender: Endpoint, end: cython.longlong, time: cython.longlong) -> cython.int:
+        """Write an entry; 1 if another was given up for it, 0 if not."""
         if sender.ring_at < 0:
             sender.ring_class = sender.ring_head = sender.ring_n = 0
             sender.ring_at = self.take(0)
         size: cython.int = SMALLEST << sender.ring_class
-        if sender.ring_n == size:
-            if sender.ring_class < LARGEST_CLASS:
-                self.enlarge(sender)
-                size = size << 1
-            else:  # the oldest is given up: its ACK will have no sample
-                sender.ring_head = (sender.ring_head + 1) & (size - 1)
-                sender.ring_n -= 1
+        dropped: cython.int = 0
+        if sender.ring_n == self.most:  # the oldest is given up: its ACK will have no sample
+            sender.ring_head = (sender.ring_head + 1) & (size - 1)
+            sender.ring_n -= 1
+            self.dropped += 1
+            dropped = 1
+        elif sender.ring_n == size:
+            self.enlarge(sender)
+            size = size << 1
         at: cython.Py_ssize_t = sender.ring_at + 2 * ((sender.ring_head + sender.ring_n) & (size - 1))
         self.words[at] = end
         self.words[at + 1] = time
         sender.ring_n += 1
+        return dropped
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

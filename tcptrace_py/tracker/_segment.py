@@ -7,6 +7,8 @@ know which segment means which input: `_follow` and `_resets` decide that.
 
 from __future__ import annotations
 
+from array import array
+
 try:
     import cython
 except ModuleNotFoundError:
@@ -15,10 +17,12 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.tracker._state import Connection, Endpoint
 
+from tcptrace_py.columns import zeros
 from tcptrace_py.tracker.states import TABLE as _TABLE
 from tcptrace_py.vocabulary import Input, State
 
 TABLE = cython.declare(bytes, _TABLE)
+M63 = cython.declare(cython.ulonglong, (1 << 63) - 1)
 N_INPUTS = cython.declare(cython.int, len(Input))
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 SENT_RST = cython.declare(cython.int, int(Input.SENT_RST))
@@ -79,18 +83,30 @@ class Journal:
 
     Attributes
     ----------
-    states : list of [conn_id, side, first row, row after the last, state]
+    states : array of int64, five words each: conn_id, side, first row, row after the last, state
         In those rows of that connection the endpoint's estimated state was wrong; this is the right one.
-    labels : list of (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis)
+    labels : array of int64, eight words each: row, bits to add, bits to drop, conn_id, frame, time, evidence, basis
         The same for anomalies: frame and time of that row; the frame that is the evidence, and its kind.
+    changed : int64 column
+        How many rows each anomaly has been added to by amendments, less those it was dropped from.
     events : list of (conn_id, row, frame, time, code, evidence, basis)
-        Findings, when they are kept.
+        Findings, when they are kept; of one kind and connection at most `max_repeats`.
+    repeats : dict
+        (conn_id << 6 | code) -> how many events there were of that kind and connection.
+    forgotten, unlisted : int
+        Amendments and events beyond the bounds.
     """
 
-    def __init__(self, keep_events: cython.bint, keep_changes: cython.bint):
-        self.states = []
-        self.labels = []
+    def __init__(
+        self, keep_events: cython.bint, keep_changes: cython.bint, max_amendments: cython.int, max_repeats: cython.int
+    ):
+        self.states = array("q")
+        self.labels = array("q")
+        self.changed = memoryview(zeros("q", 64))
         self.events = []
+        self.repeats = {}
+        self.max_amendments, self.max_repeats = max_amendments, max_repeats
+        self.amendments = self.forgotten = self.unlisted = 0
         self.keep_events = keep_events
         self.keep_changes = keep_changes
 
@@ -194,11 +210,11 @@ class Journal:
         state: cython.uchar,
     ) -> cython.int:
         """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
-        last = self.states[len(self.states) - 1] if self.states else None
-        if last is not None and last[0] == conn_id and last[1] == side and last[3] == first and last[4] == state:
-            last[3] = after
-        else:
-            self.states.append([conn_id, side, first, after, state])
+        n: cython.Py_ssize_t = len(self.states)
+        if n and self.states[n - 5 :] == array("q", (conn_id, side, self.states[n - 3], first, state)):
+            self.states[n - 2] = after
+        elif self.has_room():
+            self.states.extend((conn_id, side, first, after, state))
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -236,5 +252,43 @@ class Journal:
         seg: Segment,
     ) -> cython.int:
         """Later evidence, the segment in hand, changes the anomalies of an earlier row of the connection."""
-        self.labels.append((row, add, drop, conn.conn_id, frame, time, seg.frame, basis))
+        code: cython.int
+        bit: cython.ulonglong
+        for code in range(64):
+            bit = cython.cast(cython.ulonglong, 1) << code
+            self.changed[code] += (add & bit != 0) - cython.cast(cython.longlong, drop & bit != 0)
         conn.found |= add
+        if self.has_room():
+            self.labels.extend((row, signed(add), signed(drop), conn.conn_id, frame, time, seg.frame, basis))
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def has_room(self) -> cython.bint:
+        """May one more amendment be remembered?"""
+        if self.amendments >= self.max_amendments:
+            self.forgotten += 1
+            return False
+        self.amendments += 1
+        return True
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def note(self, conn: Connection, seg: Segment, code: cython.int, evidence: object, basis: object) -> cython.int:
+        """Keep a finding of the segment as an event, unless there were enough of its kind."""
+        key: cython.longlong = conn.conn_id << 6 | code
+        before: cython.longlong = self.repeats.get(key, 0)
+        self.repeats[key] = before + 1
+        if before < self.max_repeats:
+            self.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, evidence, basis))
+        else:
+            self.unlisted += 1
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def signed(word: cython.ulonglong) -> cython.longlong:
+    """64 bits as an array of signed numbers holds them."""
+    if word >> 63:
+        return -1 - cython.cast(cython.longlong, ~word & M63)
+    return word

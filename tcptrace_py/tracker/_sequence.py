@@ -41,6 +41,7 @@ WINDOW_FULL = cython.declare(cython.ulonglong, 1 << BY_NAME["window_full"].code)
 WINDOW_UPDATE = cython.declare(cython.ulonglong, 1 << BY_NAME["window_update"].code)
 WINDOW_SHRUNK = cython.declare(cython.ulonglong, 1 << BY_NAME["window_shrunk"].code)
 BEYOND_WINDOW = cython.declare(cython.ulonglong, 1 << BY_NAME["seq_beyond_window"].code)
+RTT_LIMITED = cython.declare(cython.int, BY_NAME["rtt_sampling_limited"].code - 64)
 FIN_SEQ_CHANGED = cython.declare(cython.ulonglong, 1 << BY_NAME["td_fin_seq_changed"].code)
 
 
@@ -89,8 +90,8 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
     me.unique_octets += fresh
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and fresh > 0 and (peer.fin_acked or not seg.flags & FIN):
         peer.after_fin_octets += fresh
-    if new > 0 and seg.timed:
-        rings.put(me, seg.e, seg.time)
+    if new > 0 and seg.timed and rings.put(me, seg.e, seg.time):
+        conn.found_conn |= cython.cast(cython.ulonglong, 1) << RTT_LIMITED
 
 
 @cython.cfunc

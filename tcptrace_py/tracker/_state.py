@@ -23,7 +23,6 @@ N_INPUTS = cython.declare(cython.int, len(Input))
 M32 = cython.declare(cython.uint, 0xFFFFFFFF)
 HALF = cython.declare(cython.longlong, 0x7FFFFFFF)
 CIRCLE = cython.declare(cython.longlong, 0x100000000)
-MAX_RANGES = cython.declare(cython.Py_ssize_t, 1024)
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
 CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
@@ -167,8 +166,6 @@ class Endpoint:
         if ranges[0] <= self.front:
             self.front = ranges[1]
             del ranges[:2]
-        elif len(ranges) > 2 * MAX_RANGES:  # the farthest two become one: the hole between them is given up
-            del ranges[len(ranges) - 3 : len(ranges) - 1]
         if not ranges:
             self.ranges = None
         return new
@@ -273,7 +270,7 @@ class Connection:
             self.ended
         ) = self.timed = self.shown = False
         self.crossed_row = self.crossed_frame = self.crossed_time = -1
-        self.bad_ack = self.retry_of = self.reuse_gap = -1
+        self.bad_ack = self.retry_of = self.reuse_gap = self.continues = -1
         self.rst_row = self.rst_frame = self.rst_time = self.rst_top = -1
         self.rst_side = self.reset_by = 2
         self.rst_signs = 0

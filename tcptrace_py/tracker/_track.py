@@ -17,6 +17,7 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
     from tcptrace_py.tracker._copies import Copies
+    from tcptrace_py.tracker._departed import Departed
     from tcptrace_py.tracker._evidence import copied, remember
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._lives import (
@@ -97,6 +98,7 @@ OPT_STRIPPED = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_stripped"].cod
 OPT_MISSING_TS = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_missing_ts"].code)
 TTL_SHIFT = cython.declare(cython.ulonglong, 1 << BY_NAME["mbx_ttl_shift"].code)
 CAP_SNAP = cython.declare(cython.int, BY_NAME["cap_snap"].code - 64)
+HOLES_CAPPED = cython.declare(cython.int, BY_NAME["holes_capped"].code - 64)
 EVICTED = cython.declare(cython.int, BY_NAME["evicted"].code - 64)
 ICMP_ERROR = cython.declare(cython.int, BY_NAME["icmp_error"].code - 64)
 
@@ -133,8 +135,10 @@ class Tracker:
         Gives the slots; the tracker releases them.
     rows : int
         Capacity of the batches that will come.
-    linger_ns, idle_ns, max_open : int
-        2MSL in capture time; split after so much silence (0: never); connections held open at most.
+    linger_ns, idle_ns : int
+        2MSL in capture time; split after so much silence (0: never).
+    limits : Limits
+        Bounds on memory.
     keep : set of {"connections", "events", "states"}
         What to keep beside the running totals.
     writing : bool
@@ -143,20 +147,22 @@ class Tracker:
         Where octets that came before are held, to be compared with those that come again.
     """
 
-    def __init__(self, flows, rows, linger_ns, idle_ns, max_open, keep, writing, overlaps=None):
+    def __init__(self, flows, rows, linger_ns, idle_ns, limits, keep, writing, overlaps=None):
         self.flows = flows
         self.by_slot = []
         self.finished = [] if keep else None
         self.worst = []
-        self.log = Journal("events" in keep, "states" in keep)
+        self.log = Journal("events" in keep, "states" in keep, limits.max_amendments, limits.max_repeats)
         self.seg = Segment(self.log.keep_events)
         self.copies = Copies()
-        self.rings = Rings()
+        self.departed = Departed()
+        self.rings = Rings(limits.max_unacked)
         self.overlaps = overlaps
-        self.linger, self.idle, self.max_open = linger_ns, idle_ns, max_open
+        self.linger, self.idle = linger_ns, idle_ns
+        self.max_open, self.max_runs = limits.max_connections, limits.max_ranges
         self.writing = writing
         self.clock = NEVER
-        self.row = self.packets = self.next_id = self.live = self.evicted = 0
+        self.row = self.packets = self.next_id = self.live = self.evicted = self.capped = 0
         self.spare = []  # connections that have left, to be used again: making new ones costs more than following them
         self.closed = []  # connections in the order in which they closed, from closed_head on
         self.closed_head = 0
@@ -230,7 +236,7 @@ class Tracker:
             del self.closed[: self.closed_head]
             self.closed_head = 0
         if self.live > self.max_open:
-            self.evict(self.live - self.max_open * 3 // 4)
+            self.evict(min(self.live - max(self.max_open * 3 // 4, 1), self.flows.used))
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -243,6 +249,17 @@ class Tracker:
         self.flows.expect_release(conn.slot)
         conn = cython.cast(Connection, self.closed[at + 3])
         self.flows.expect_place(conn.slot)
+
+    @property
+    def reached(self):
+        """How often each bound was reached, by its name."""
+        return {
+            "max_connections": self.evicted,
+            "max_ranges": self.capped,
+            "max_unacked": self.rings.dropped,
+            "max_repeats": self.log.unlisted,
+            "max_amendments": self.log.forgotten,
+        }
 
     def icmp_error(self, slot: cython.Py_ssize_t):
         """An ICMP error quotes a segment of the pair in `slot`: the conn_id that it concerns, or -1."""
@@ -394,6 +411,8 @@ class Tracker:
         elif not seg.has_ts and me.timestamps and peer.timestamps and not seg.options & TRUNCATED_OPTIONS:
             seg.bits |= OPT_MISSING_TS
         send(seg, conn, me, peer, self.rings, self.log)
+        if me.ranges is not None and len(me.ranges) > 2 * self.max_runs:
+            self.cap_holes(conn, me)
         opening: cython.bint = seg.flags & SYN != 0 or (peer.proved == SYN_SENT and not me.sent_syn_ack)
         if seg.a >= 0 and (not opening or 1 <= seg.a <= 1 + peer.syn_payload):
             acknowledge(seg, conn, me, peer, self.rings, self.log)
@@ -412,6 +431,16 @@ class Tracker:
             self.other_ttl(me)
         elif me.other_ttl_n:
             me.other_ttl_n = 0
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def cap_holes(self, conn: Connection, me: Endpoint) -> cython.int:
+        """Too many runs of octets: the farthest two become one, and the hole between them is given up."""
+        runs: list = me.ranges
+        while len(runs) > 2 * self.max_runs:
+            del runs[len(runs) - 3 : len(runs) - 1]
+            self.capped += 1
+        conn.found_conn |= cython.cast(cython.ulonglong, 1) << HOLES_CAPPED
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -512,8 +541,7 @@ class Tracker:
                 self.found_segments[code] += 1
                 if self.log.keep_events:
                     bit = cython.cast(cython.ulonglong, 1) << code
-                    shown = (seg.told.get(bit, -1), seg.basis.get(bit, 0))
-                    self.log.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, *shown))
+                    self.log.note(conn, seg, code, seg.told.get(bit, -1), seg.basis.get(bit, 0))
             bits >>= 1
             code += 1
 
@@ -606,6 +634,8 @@ class Tracker:
             conn.changes = []
         if roles == FROM_SYN:
             conn.client.syn_id = seg.ip_id
+        else:
+            conn.continues = self.departed.find(self.flows, slot)
         self.by_slot[slot] = conn
         return conn
 
@@ -723,7 +753,7 @@ class Tracker:
                 order[slot] = conn.end
                 if conn.closed_time < 0:
                     order[slot] += RANK if conn.hs_ack_time < 0 and conn.syns > 0 else 2 * RANK
-        leaving: list = np.sort(np.argpartition(keys, how_many)[:how_many]).tolist()
+        leaving: list = np.sort(np.argpartition(keys, how_many - 1)[:how_many]).tolist()
         k: cython.Py_ssize_t
         for k in range(how_many):
             if k + 8 < how_many:
@@ -732,6 +762,8 @@ class Tracker:
             conn.evicted = True
             conn.found_conn |= cython.cast(cython.ulonglong, 1) << EVICTED
             self.evicted += 1
+            half_open: cython.bint = conn.hs_ack_time < 0 and conn.syns > 0
+            self.departed.add(self.flows, leaving[k], conn.conn_id, half_open)
             self.leave(leaving[k], conn)
 
     @cython.cfunc

@@ -10,6 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import EXIT_MEANING, UsageError
+from tcptrace_py.options import BOUNDS, Bound
 from tcptrace_py.tables.disagreements import DISAGREEMENTS
 from tcptrace_py.tables.parity import VIEWS
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES, Column
@@ -59,18 +60,32 @@ SECTIONS = {
     "anomaly": "Findings",
     "evidence": "Evidence that decides what a segment is",
     "unused": "Why a packet was not used",
+    "bound": "Bounds on memory and time (`--limit NAME=NUMBER`)",
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
     "disagreements": "Disagreements with other programs (`tcpflows compare-tools`)",
     **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
-FACTS = ("severity", "source", "one direction", "type", "unit", "values", "tshark", "Zeek", "tcptrace")
+FACTS = (
+    "default",
+    "when reached",
+    "counted in",
+    "marks",
+    "severity",
+    "source",
+    "one direction",
+    "type",
+    "unit",
+    "values",
+    "tshark",
+    "Zeek",
+    "tcptrace",
+)
 
 
 def entries() -> Iterator[Entry]:
     """Everything, section by section."""
-    for state, meaning in STATE_MEANING.items():
-        yield Entry("state", state.name, meaning, {})
+    yield from (Entry("state", state.name, meaning, {}) for state, meaning in STATE_MEANING.items())
     for step, (meaning, source) in STEP_MEANING.items():
         yield Entry("step", step.name, meaning, {"source": source})
     for evidence, (meaning, source) in EVIDENCE_MEANING.items():
@@ -79,12 +94,18 @@ def entries() -> Iterator[Entry]:
     for section, words in PLAIN_WORDS.items():
         for word, meaning in words.items():
             yield Entry(section, word, meaning, {})
+    yield from (Entry("bound", bound.name, bound.meaning, _bound_facts(bound)) for bound in BOUNDS)
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
     views = {name: view.columns for name, view in VIEWS.items()}
     for table, columns in {**TABLES, "disagreements": DISAGREEMENTS, **views}.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
+
+
+def _bound_facts(bound: Bound) -> dict[str, str]:
+    facts = {"default": str(bound.default), "when reached": bound.reached}
+    return _known(facts | {"counted in": f"captures.{bound.counter}", "marks": bound.mark})
 
 
 def _anomaly_facts(anomaly: Anomaly) -> dict[str, str]:

@@ -11,7 +11,6 @@ import gc
 import os
 import signal
 import sys
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +19,12 @@ import typer
 
 from tcptrace_py.errors import ExitCode, TraceError
 from tcptrace_py.views.ink import say
+from tcptrace_py.views.reading import Reading, reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from tcptrace_py.views.commands import Reading
 
 app = typer.Typer(
     name="tcpflows",
@@ -72,47 +71,10 @@ class CatalogForm(StrEnum):
     json = "json"
 
 
-class Reader(StrEnum):
-    """Who reads and decodes."""
-
-    own = "own"
-    dpkt = "dpkt"
-
-
-def _nanoseconds(text: str) -> int:
-    """Seconds as they are typed, exactly."""
-    try:
-        ns = Decimal(text) * 10**9
-    except InvalidOperation as error:
-        raise typer.BadParameter(f"{text!r} is not a number of seconds") from error
-    if not 0 <= ns < 2**63:
-        raise typer.BadParameter(f"{text} seconds are out of range")
-    return int(ns)
-
-
 # Options that several commands share.
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help="Files, or - for standard input.")]
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A file, or - for standard input.")]
 ConnId = Annotated[int, typer.Argument(metavar="ID", help="The connection's number in the tables.")]
-ReaderOption = Annotated[Reader, typer.Option("--reader", help="Who reads: dpkt is slow, and independent.")]
-LinkType = Annotated[
-    int | None, typer.Option("--link-type", metavar="NUMBER", min=0, help="Take frames for this link type.")
-]
-IdleTimeout = Annotated[
-    int | None,
-    typer.Option("--idle-timeout", metavar="SECONDS", parser=_nanoseconds, help="Split a connection idle that long."),
-]
-Msl2 = Annotated[
-    int | None,
-    typer.Option("--msl2", metavar="SECONDS", parser=_nanoseconds, help="How long TIME_WAIT lasts (2MSL)."),
-]
-Checksums = Annotated[
-    bool, typer.Option("--checksums/--no-checksums", help="Set segments with a wrong checksum aside.")
-]
-Overlaps = Annotated[
-    bool, typer.Option("--overlaps", help="Compare octets that come again with those before (slower).")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
 
 
@@ -157,13 +119,6 @@ def _let_go_of_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _reading(quiet: bool, **given: Any) -> Reading:
-    """The options that were given, under the names that `tcptrace_py.analyze` has for them."""
-    from tcptrace_py.views.commands import Reading
-
-    return Reading({name: value for name, value in given.items() if value is not None}, quiet)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from tcptrace_py import __version__
@@ -196,6 +151,7 @@ Examples:
 
 @app.command(epilog=ANALYZE_EXAMPLES)
 @guarded
+@reads
 def analyze(  # noqa: PLR0913 - the options of a command line
     captures: Captures,
     *,
@@ -220,27 +176,12 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     ] = "",
     top: Annotated[int, typer.Option("--top", min=0, max=20, help="How many connections the summary shows.")] = 20,
     raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Do not defuse formulas and controls in CSV.")] = False,
-    reader: ReaderOption = Reader.own,
-    link_type: LinkType = None,
-    idle_timeout: IdleTimeout = None,
-    msl2: Msl2 = None,
-    checksums: Checksums = True,
-    overlaps: Overlaps = False,
-    quiet: Quiet = False,
+    reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Say what happened: a summary, or tables."""
     from tcptrace_py.views import commands
 
-    reading = _reading(
-        quiet,
-        reader=reader.value,
-        link_type=link_type,
-        idle_timeout_ns=idle_timeout,
-        msl2_ns=msl2,
-        verify_checksums=checksums,
-        overlaps=overlaps or None,
-    )
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
     )
@@ -256,33 +197,19 @@ Examples:
 
 @app.command(epilog=SHOW_EXAMPLES)
 @guarded
+@reads
 def show(  # noqa: PLR0913 - the options of a command line
     capture: Capture,
     conn_id: ConnId,
     *,
     unfold: Annotated[bool, typer.Option("--all", "-a", help="Every segment; long runs are folded otherwise.")] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
-    reader: ReaderOption = Reader.own,
-    link_type: LinkType = None,
-    idle_timeout: IdleTimeout = None,
-    msl2: Msl2 = None,
-    checksums: Checksums = True,
-    overlaps: Overlaps = False,
-    quiet: Quiet = False,
+    reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Draw one connection as a ladder."""
     from tcptrace_py.views import commands
 
-    reading = _reading(
-        quiet,
-        reader=reader.value,
-        link_type=link_type,
-        idle_timeout_ns=idle_timeout,
-        msl2_ns=msl2,
-        verify_checksums=checksums,
-        overlaps=overlaps or None,
-    )
     return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
 
 
@@ -294,32 +221,20 @@ Examples:
 
 @app.command(epilog=XPLOT_EXAMPLES)
 @guarded
-def xplot(  # noqa: PLR0913 - the options of a command line
+@reads
+def xplot(
     capture: Capture,
     conn_id: ConnId,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go; made if need be.")
     ] = Path(),
-    reader: ReaderOption = Reader.own,
-    link_type: LinkType = None,
-    idle_timeout: IdleTimeout = None,
-    msl2: Msl2 = None,
-    checksums: Checksums = True,
-    quiet: Quiet = False,
+    reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Write tcptrace's graphs of one connection, for xplot or jPlot."""
     from tcptrace_py.views import commands
 
-    reading = _reading(
-        quiet,
-        reader=reader.value,
-        link_type=link_type,
-        idle_timeout_ns=idle_timeout,
-        msl2_ns=msl2,
-        verify_checksums=checksums,
-    )
     return commands.xplot(capture, conn_id, output, reading)
 
 
@@ -333,6 +248,7 @@ Examples:
 
 @app.command(epilog=COMPARE_EXAMPLES)
 @guarded
+@reads
 def compare_tools(  # noqa: PLR0913 - the options of a command line
     capture: Annotated[str, typer.Argument(metavar="CAPTURE", help="A file, which the other programs read too.")],
     *,
@@ -344,16 +260,12 @@ def compare_tools(  # noqa: PLR0913 - the options of a command line
         float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Stop a tool that takes longer.")
     ] = 600.0,
     raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Do not defuse formulas and controls in CSV.")] = False,
-    idle_timeout: IdleTimeout = None,
-    msl2: Msl2 = None,
-    checksums: Checksums = True,
-    quiet: Quiet = False,
+    reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """List where tshark and tcptrace disagree, with our evidence and the rule that explains it."""
     from tcptrace_py.views import compare
 
-    reading = _reading(quiet, idle_timeout_ns=idle_timeout, msl2_ns=msl2, verify_checksums=checksums)
     tools = [tool.value] if tool else [each.value for each in Tool]
     return compare.compare(capture, reading, tools, form.value, timeout, raw_csv=raw_csv)
 

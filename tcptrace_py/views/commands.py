@@ -9,7 +9,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import ExitCode, UnreadableError, UnsupportedError, UsageError
 from tcptrace_py.tables.output import failures_named
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tcptrace_py.analysis import Connection, Trace
+    from tcptrace_py.views.reading import Reading
 
 SUFFIXES = {
     ".csv": "csv",
@@ -38,14 +39,6 @@ SUFFIXES = {
     ".feather": "arrow",
 }
 PLAIN_WIDTH = 100  # columns where the output is no terminal
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How captures are read: `options` go to `tcptrace_py.analyze` as they are."""
-
-    options: dict[str, Any]
-    quiet: bool = False
 
 
 @dataclass

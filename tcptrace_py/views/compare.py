@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcptrace_py.comparison import Comparison
-    from tcptrace_py.views.commands import Reading
+    from tcptrace_py.views.reading import Reading
 
 SHOWN = ["tool", "frame", "conn_id", "direction", "label", "ours", "theirs", "rule", "evidence"]
 UNEXPLAINED = "(no rule)"

@@ -40,9 +40,7 @@ def test_one_table_by_its_name():
     assert len(trace.timeline) == trace.summary.segments
 
 
-@pytest.mark.parametrize(
-    "option", [{"batch_size": 0}, {"max_connections": 0}, {"msl2_ns": -1}, {"idle_timeout_ns": -5}, {"reader": "scapy"}]
-)
+@pytest.mark.parametrize("option", [{"batch_size": 0}, {"msl2_ns": -1}, {"idle_timeout_ns": -5}, {"reader": "scapy"}])
 def test_impossible_options(option):
     with pytest.raises(UsageError, match=next(iter(option))):
         tt.analyze(FOUR_WAY, **option)

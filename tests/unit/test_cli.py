@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from tcptrace_py.options import Limits
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.cli import app
 
@@ -127,6 +128,10 @@ def test_options_reach_the_analysis():
         "1e2",
         "--no-checksums",
         "--overlaps",
+        "--limit",
+        "max_ranges=5",
+        "--limit",
+        "max_unacked=1_000",
     )
     assert hand_made.asked == [
         (
@@ -139,6 +144,7 @@ def test_options_reach_the_analysis():
                 "msl2_ns": 100_000_000_000,
                 "verify_checksums": False,
                 "overlaps": True,
+                "limits": Limits(max_ranges=5, max_unacked=1000),
             },
         )
     ]

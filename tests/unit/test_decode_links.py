@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from tcptrace_py.options import Limits
 from tests import packets as p
 from tests.decoding import address, decoded, one, why_unused
 
@@ -180,7 +181,7 @@ def test_too_many_vlans(tags: int) -> None:
 
 
 def test_vlan_limit_is_an_option() -> None:
-    assert why_unused(p.ethernet(p.vlan(1, p.vlan(2, SYN))), max_vlans=1) == {"depth_limit": 1}
+    assert why_unused(p.ethernet(p.vlan(1, p.vlan(2, SYN))), limits=Limits(max_vlans=1)) == {"depth_limit": 1}
 
 
 @pytest.mark.parametrize(

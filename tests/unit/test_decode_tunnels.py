@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from tcptrace_py.options import Limits
 from tests import packets as p
 from tests.decoding import address, decoded, one, why_unused
 
@@ -176,8 +177,8 @@ def test_depth(depth: int) -> None:
 
 
 def test_depth_is_an_option() -> None:
-    assert why_unused(p.ipip(SYN), 101, max_tunnels=0) == {"depth_limit": 1}
-    assert one(p.ipip(p.ipip(SYN)), 101, max_tunnels=2)["payload"] == 3
+    assert why_unused(p.ipip(SYN), 101, limits=Limits(max_tunnels=0)) == {"depth_limit": 1}
+    assert one(p.ipip(p.ipip(SYN)), 101, limits=Limits(max_tunnels=2))["payload"] == 3
 
 
 def test_depth_without_tunnels() -> None:

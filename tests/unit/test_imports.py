@@ -10,12 +10,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "tcptrace_py"
 ROOMS = ("capture", "decode", "flows", "tracker", "peers", "tables", "views")
-GROUND = {"vocabulary", "anomalies", "columns", "errors", "_cython_shim"}
+GROUND = {"vocabulary", "anomalies", "columns", "errors", "options", "_cython_shim"}
 JOINERS = {"pipeline", "trace", "analysis", "comparison"}
 """Modules that join the rooms: all of them but `views`, which stands on top."""
 
 MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*.py"))
-COMPILED_MAY_IMPORT = {"__future__", "cython", "numpy", "heapq", "sys", PACKAGE}
+COMPILED_MAY_IMPORT = {"__future__", "cython", "numpy", "array", "heapq", "sys", PACKAGE}
 
 
 def compiled() -> list[str]:

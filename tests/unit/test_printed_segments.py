@@ -164,7 +164,7 @@ def test_a_tunnel_gives_the_inner_segment():
         ("unknown-239 0x0a0077112200", {"options": b.OTHER_OPTION}),
         ("nop,eol", {"options": 0}),
         ("mss 1460,[bad opt]", {"options": b.BAD_OPTION, "mss": 1460}),
-        ("wscale 255", {"wscale": 127}),
+        ("wscale 255", {"wscale": 255}),
     ],
 )
 def test_options(printed, expected):

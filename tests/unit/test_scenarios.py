@@ -30,7 +30,9 @@ NOT_YET = {
     "cap_offload": "of the packet's length, not of TCP: see test_tracker_findings",
     "cap_origlen": "of the packet's length, not of TCP: see test_tracker_findings",
     "evicted": "of the bounds, not of TCP: see test_tracker_findings",
+    "holes_capped": "of the bounds, not of TCP: see test_floods",
     "icmp_error": "of another protocol: see test_tracker_findings",
+    "rtt_sampling_limited": "of the bounds, not of TCP: see test_floods",
 }
 """Anomalies that no scenario reaches, and why."""
 

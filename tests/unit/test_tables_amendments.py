@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def made_up(seed):
     labels = []
     for _ in range(chance.randrange(12)):
         word = 1 << chance.randrange(64)
-        labels.append((chance.randrange(ROWS), word, chance.getrandbits(64) & ~word, 0, None, None, 0))
+        labels.append((chance.randrange(ROWS), word, chance.getrandbits(64) & ~word, 0, 0, 0, 0, 0))
     return rows, states, labels
 
 
@@ -45,6 +46,12 @@ def one_by_one(rows, states, labels):
                 word = (word | add) & ~drop
         final.append((conn, word, *ends))
     return final
+
+
+def amendments_of(states, labels):
+    """As the tracker's journal has them: flat, and words of bits signed."""
+    flat = [word - (word >> 63 << 64) for label in labels for word in label]
+    return Amendments(array("q", [word for state in states for word in state]), array("q", flat))
 
 
 def in_batches(rows, amendments, size):
@@ -66,13 +73,13 @@ def in_batches(rows, amendments, size):
 def test_amendments(size):
     for seed in range(200):
         rows, states, labels = made_up(seed)
-        amendments = Amendments(states, labels)
+        amendments = amendments_of(states, labels)
         assert in_batches(rows, amendments, size) == one_by_one(rows, states, labels), seed
 
 
 def test_again_from_the_first_row():
     rows, states, labels = made_up(5)
-    amendments = Amendments(states, labels)
+    amendments = amendments_of(states, labels)
     first = in_batches(rows, amendments, 7)
     assert in_batches(rows, amendments.again(), 7) == first
     assert first != rows

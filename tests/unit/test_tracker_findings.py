@@ -69,7 +69,7 @@ def test_icmp_error_belongs_to_the_connection_that_it_quotes(tmp_path):
 def test_beyond_the_bound_connections_leave_early(tmp_path):
     """Of four half-open connections only two may be held: the others are written out, and say so."""
     data = [up(tcp(SYN, seq=1000, ack=0, sport=port), ip_id=port & 0xFFFF) for port in range(40_000, 40_004)]
-    trace = analysed(tmp_path, data, max_connections=2, batch_size=1)
+    trace = analysed(tmp_path, data, limits=tt.Limits(max_connections=2), batch_size=1)
     assert len(trace) == 4
     assert sum("evicted" in found for found in findings(trace)) >= 2
     assert {record["evicted"] for record in (conn.record for conn in trace)} == {True, False}
