@@ -35,6 +35,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     max_connections: int = DEFAULT.max_connections,
     batch_size: int = DEFAULT.batch_size,
     overlaps: bool = DEFAULT.overlaps,
+    resync: bool = DEFAULT.resync,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Trace:
     """Analyse one capture.
@@ -65,6 +66,10 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     overlaps : bool
         Compare octets that come again with those captured before (`seq_overlap_diff`): the last 64 KiB of each of the
         1,024 directions that sent last are held.  Slower.
+    resync : bool
+        After damage in the middle of a pcap or pcapng file, go on at the next place that looks like a packet, instead
+        of stopping.  What was left out is told (`cap_gap` in `events`; the `captures` table), and the first segment of
+        each connection after it is marked ``after_gap`` in the timeline.
     progress : callable, optional
         Called with the bytes read and their total (None if not known).
 
@@ -78,7 +83,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         When no packet can be had from the input.  A damaged capture is no error: see `Trace.status`.
     """
     options = pipeline.Options(
-        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps
+        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps, resync
     )
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
 

@@ -255,6 +255,9 @@ ANOMALIES = (
     Anomaly(78, "atk_blind", _E,
             "10 different numbers or more tried by RSTs of one connection that none of its ends accepts", "RFC 5961",
             sentence="{evidence} numbers tried by RSTs that no end accepts"),
+    Anomaly(79, "cap_gap", _W,
+            "A damaged stretch of the capture was left out before this frame (--resync): what it held is missing",
+            "capture", sentence="{evidence} left out as damaged", one_sided=True),
 )
 # fmt: on
 

@@ -8,14 +8,16 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from tcptrace_py.capture import CaptureInfo, open_capture
+from tcptrace_py.capture import CaptureInfo, Mark, open_capture
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
+from tcptrace_py.decode.links import is_decoded, named
 from tcptrace_py.errors import UsageError
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
 
     from tcptrace_py.capture import Frames
@@ -36,11 +38,14 @@ class Options:
     max_connections: int = 200_000
     batch_size: int = BATCH_SIZE
     overlaps: bool = False
+    resync: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("max_connections", 1), ("msl2_ns", 0), ("idle_timeout_ns", 0)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is at least {least}, not {getattr(self, name)}")
+        if self.resync and self.reader == "dpkt":
+            raise UsageError("resync is for our own reader: dpkt's stops where it stops")
 
 
 class Sink(Protocol):
@@ -64,6 +69,25 @@ class Pass:
     def unused(self) -> list[int]:
         """Packets that gave no row, counted by `Unused`."""
         return list(self.decoder.unused)
+
+    @property
+    def limits(self) -> Counter[str]:
+        """How often each bound was reached, by its name."""
+        reached: Counter[str] = self.info.limits + self.decoder.limits
+        return reached
+
+    def tell_undecoded_links(self) -> None:
+        """Frames of a link type that is not decoded make a result partial; an input of nothing else is unsupported."""
+        info = self.info
+        links = {link: number for link, number in info.link_types.items() if not is_decoded(link)}
+        if not links:
+            return
+        text = "; ".join(f"{named(link)} is not decoded: {number} packets not used" for link, number in links.items())
+        if info.status != "ok":
+            info.notes.append(text)
+            return
+        info.status = "partial" if len(links) < len(info.link_types) else "unsupported"
+        info.reason, info.message = "unsupported_link", text
 
     def check(self) -> None:
         """Every packet is accounted for: it has a row, or is counted by reason."""
@@ -114,7 +138,7 @@ def steps(
         _overlaps(options),
     )
     decoder = _decoder(options)
-    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
+    with open_capture(source, link_type=options.link_type, reader=options.reader, resync=options.resync) as reader:
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
@@ -127,6 +151,7 @@ def steps(
             decoder.finish()
             stage.flush()
             seen.finish()
+    done.tell_undecoded_links()
     done.check()
     yield done
 
@@ -173,10 +198,14 @@ class _Stage:
         self.quoted.n = 1
         self.slots = memoryview(zeros("i", capacity))
         self.sides = memoryview(zeros("B", capacity))
+        self.since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
 
     def take(self, frames: Frames, *, live: bool) -> None:
         """Decode a run of frames, and track each batch that is full; of a live input whatever there is."""
         at = 0
+        if frames.n and frames.marks[0] & Mark.AFTER_GAP:
+            self.flush()
+            self.since_gap = set()
         while at < frames.n:
             at = self.done.decoder.decode(frames, at, self.batch)
             if self.batch.n == self.batch.capacity or at < frames.n:
@@ -191,6 +220,8 @@ class _Stage:
             return
         slots, sides = self.slots, self.sides
         self.done.flows.assign(batch, slots, sides)
+        if self.since_gap is not None:
+            self._mark_after_gap(self.since_gap)
         at = 0
         for quote in quotes:
             tracker.track(batch, slots, sides, at, quote.row)
@@ -202,6 +233,14 @@ class _Stage:
             self.sink.rows(batch, tracker)
         batch.n = 0
         quotes.clear()
+
+    def _mark_after_gap(self, spoken: set[int]) -> None:
+        """The first row of each connection after a gap in the capture is marked."""
+        marks: Any = self.batch.column("marks")
+        for row in range(self.batch.n):
+            if self.slots[row] not in spoken:
+                spoken.add(self.slots[row])
+                marks[row] |= Mark.AFTER_GAP
 
     def _attach(self, quote: QuotedError) -> None:
         """Find the connection whose segment an ICMP error quotes, if it is one that we have seen."""

@@ -12,7 +12,7 @@ from tcptrace_py.capture import magic, pcap, pcapng, snoop
 from tcptrace_py.capture._scan import Rows, survey
 from tcptrace_py.capture.compression import Unpacked, compression_of
 from tcptrace_py.capture.damage import Damage, Stop
-from tcptrace_py.capture.frames import CaptureInfo, Frames
+from tcptrace_py.capture.frames import MARK_MEANING, CaptureInfo, Frames, Gap, Mark
 from tcptrace_py.capture.source import Source, Window, open_source
 from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ROWS = 8192
-COMPRESSIONS = 2  # something compressed may be compressed once more
+MAX_COMPRESSIONS = 2  # something compressed may be compressed once more
 ENOUGH_TEXT = 1 << 16
+MAX_GAPS_TOLD = 1000  # the others are only counted
 
 
 class Container(Protocol):
@@ -42,7 +43,7 @@ class Container(Protocol):
         """The damage that it is where the input ends inside frame number `frame`."""
 
     def recover(self, window: Window) -> bool:
-        """After damage, move the window to the next place where a record could begin; its first row is marked."""
+        """After damage, move the window to the next place where a record could begin; False where there is none."""
 
 
 class Reader:
@@ -86,6 +87,7 @@ class Reader:
                 yield frames
         except Damage as damage:
             _note(damage, self.info)
+        _sum_up(self.info)
         self.close()
 
     def close(self) -> None:
@@ -106,7 +108,14 @@ class Reader:
         info.packets_read += n
         if self.link_type is not None:
             frames.link[:n] = filled("i", n, self.link_type)
-        first, last, one_link = survey(self._rows, n)
+        first, last, one_link, any_mark, longest = survey(self._rows, n)
+        info.longest = max(longest, info.longest)
+        if any_mark:
+            for word, number in Counter(frames.marks[:n]).items():
+                info.marked.update({mark: number for mark in MARK_MEANING if word & mark})
+            if frames.marks[0] & Mark.AFTER_GAP and info.gaps and not info.gaps[-1].frame:
+                time = None if frames.marks[0] & Mark.NO_TIME else frames.time_ns[0]
+                info.gaps[-1] = info.gaps[-1]._replace(frame=frames.first_frame, time_ns=time)
         if first is not None:
             info.first_time_ns = first if info.first_time_ns is None else min(first, info.first_time_ns)
             info.last_time_ns = last if info.last_time_ns is None else max(last, info.last_time_ns)
@@ -140,7 +149,7 @@ def open_capture(
         Called after each batch with bytes read and bytes in total (or None).
     resync : bool
         After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
-        frame after such a gap is marked; `Reader.info` tells of the first damage, its notes of every gap.
+        frame after such a gap is marked; `Reader.info` tells of the first damage, and of the gaps.
 
     Returns
     -------
@@ -195,7 +204,7 @@ def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool) -> Re
 def _unpacked(window: Window, info: CaptureInfo) -> Window:
     """A window on the bytes inside any compression."""
     names: list[str] = []
-    while len(names) < COMPRESSIONS and (name := compression_of(window.peek(8))):
+    while len(names) < MAX_COMPRESSIONS and (name := compression_of(window.peek(8))):
         names.append(name)
         window = Window(Unpacked(window, name))
     info.compression = "+".join(names)
@@ -228,7 +237,7 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
 
         info.format = "tcpdump text"
         return printed_text.read_printed(window, info, frames)
-    raise _not_a_capture(window)
+    raise _not_a_capture(window, info)
 
 
 def _shows_printed_packets(window: Window) -> bool:
@@ -243,8 +252,11 @@ def _shows_printed_packets(window: Window) -> bool:
     return False
 
 
-def _not_a_capture(window: Window) -> UnreadableError:
-    head = window.peek(1024)
+def _not_a_capture(window: Window, info: CaptureInfo) -> UnreadableError:
+    head = bytes(window.buffer[window.start : window.end][:1024])
+    if inner := compression_of(head):
+        message = f"compressed more than {MAX_COMPRESSIONS} times ({info.compression}, and {inner} inside)"
+        return UnsupportedError(message, "compressed_again")
     if name := magic.unsupported_format(head):
         return UnsupportedError(f"{name} captures are not read; {magic.CONVERT}", "unsupported_format")
     if what := magic.description(head):
@@ -256,7 +268,7 @@ def _not_a_capture(window: Window) -> UnreadableError:
 
 def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInfo | None) -> Iterator[Frames]:
     """Fill batches from a container until its end, or its damage; beyond it where `gaps` takes note of it."""
-    rows, frame = container.rows, 1
+    rows, frame, after_gap = container.rows, 1, False
     while True:
         if not window.live and window.available < window.size // 2:
             window.fill(window.available + 1)
@@ -267,6 +279,8 @@ def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInf
         except Damage as found:
             damage = found
         if rows.n:
+            rows.marks[0] |= Mark.AFTER_GAP if after_gap else 0
+            after_gap = False
             frames.buffer, frames.n = window.buffer, rows.n
             frame += rows.n
             yield frames
@@ -274,8 +288,10 @@ def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInf
             damage = _at_the_end(window, container, frame)
             if damage is None:
                 return
-        if damage and not (gaps and _skip(damage, window, container, gaps)):
-            raise damage
+        if damage:
+            after_gap = gaps is not None and _skip(damage, window, container, gaps)
+            if not after_gap:
+                raise damage
 
 
 def _skip(damage: Damage, window: Window, container: Container, info: CaptureInfo) -> bool:
@@ -284,12 +300,19 @@ def _skip(damage: Damage, window: Window, container: Container, info: CaptureInf
     if window.fault or not container.recover(window):
         return False
     _note(damage, info)
-    info.notes.append(f"{window.offset - begin} bytes left out at byte {begin}")
+    info.left_out += window.offset - begin
+    info.gap_count += 1
+    if len(info.gaps) < MAX_GAPS_TOLD:
+        info.gaps.append(Gap(begin, window.offset - begin, 0, None))
+    else:
+        info.limits["max_gaps_told"] += 1
     return True
 
 
 def _note(damage: Damage, info: CaptureInfo) -> None:
-    """The first damage is the one that is told."""
+    """The first damage is the status; another, after a gap, a note."""
+    if damage.bound:
+        info.limits[damage.bound] += 1
     if info.status == "ok":
         info.status, info.reason, info.message, info.offset = (
             "partial",
@@ -297,6 +320,22 @@ def _note(damage: Damage, info: CaptureInfo) -> None:
             damage.message,
             damage.offset,
         )
+    elif damage.reason == "cut_short":
+        info.notes.append(damage.message)
+
+
+def _sum_up(info: CaptureInfo) -> None:
+    """What can be said of the input only at its end."""
+    if info.status == "ok" and not info.packets_read:
+        info.notes.append("no packets")
+    if info.gap_count:
+        info.message += f"; {info.left_out} bytes left out" + f" in {info.gap_count} places" * (info.gap_count > 1)
+    for mark, meaning in MARK_MEANING.items():
+        number = info.marked[mark]
+        if number:
+            info.notes.append(f"{number} packet{'s' * (number > 1)} {meaning}")
+    if 0 < info.snaplen < info.longest:
+        info.notes.append(f"snaplen {info.snaplen} in the header, and a packet of {info.longest} bytes")
 
 
 def _at_the_end(window: Window, container: Container, frame: int) -> Damage | None:

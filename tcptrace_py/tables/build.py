@@ -83,6 +83,7 @@ def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatc
         *(event for conn in ended for event in events.connection_events(conn, capture)),
         *events.icmp_events(done.errors, capture),
         *events.attack_events(attacks(ended, log.events), capture),
+        *events.gap_events(done.info.gaps, capture),
     ]
     last = 1 << 62
     yield as_batch(
@@ -120,6 +121,7 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "last_time": info.last_time_ns,
         "connections": done.tracker.next_id,
         "findings": [name for name in QUALITY if name in set(findings)],
+        "limits": [f"{name}: {number}" for name, number in sorted(done.limits.items())],
         "notes": info.notes,
     }
 

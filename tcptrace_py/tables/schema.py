@@ -159,7 +159,8 @@ TIMELINE = (
         "marks",
         "labels",
         "",
-        "What capture and decoder say about the frame: no_time, after_gap, checksum_bad, cut and so on",
+        "What capture and decoder say about the frame: no_time, after_gap (the first segment of its connection behind "
+        "a stretch that was left out), checksum_bad, cut and so on",
     ),
 )
 
@@ -365,6 +366,7 @@ CAPTURES = (
     _c("last_time", "time?", "", "Latest packet"),
     _c("connections", "int64", "", "Connections found"),
     _c("findings", "labels", "", "Findings on the quality of the capture: duplicates, one-sided, offload, loss"),
+    _c("limits", "labels", "", "Bounds that were reached, each with how often: max_tunnels: 3"),
     _c("notes", "labels", "", "Oddities that cost nothing"),
 )
 

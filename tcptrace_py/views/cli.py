@@ -112,6 +112,7 @@ Checksums = Annotated[
 Overlaps = Annotated[
     bool, typer.Option("--overlaps", help="Compare octets that come again with those before (slower).")
 ]
+Resync = Annotated[bool, typer.Option("--resync", help="After damage, go on at the next packet that makes sense.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice on standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
 
@@ -226,6 +227,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     msl2: Msl2 = None,
     checksums: Checksums = True,
     overlaps: Overlaps = False,
+    resync: Resync = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -240,6 +242,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
         msl2_ns=msl2,
         verify_checksums=checksums,
         overlaps=overlaps or None,
+        resync=resync or None,
     )
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
@@ -268,6 +271,7 @@ def show(  # noqa: PLR0913 - the options of a command line
     msl2: Msl2 = None,
     checksums: Checksums = True,
     overlaps: Overlaps = False,
+    resync: Resync = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -282,6 +286,7 @@ def show(  # noqa: PLR0913 - the options of a command line
         msl2_ns=msl2,
         verify_checksums=checksums,
         overlaps=overlaps or None,
+        resync=resync or None,
     )
     return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
 

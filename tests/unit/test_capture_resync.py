@@ -19,7 +19,9 @@ def test_pcap_goes_on_at_the_next_record(order, claimed):
     assert [frame.marks for frame in got] == [Mark(0)] * 5 + [Mark.AFTER_GAP] + [Mark(0)] * 3
     assert [frame.frame for frame in got] == list(range(1, 10))
     assert (info.status, info.offset, info.packets_read) == ("partial", len(before), 9)
-    assert info.notes == [f"{16 + 59} bytes left out at byte {len(before)}"]
+    assert info.gaps == [(len(before), 16 + 59, 6, MICRO[6][0])]
+    assert info.message.endswith(f"; {16 + 59} bytes left out")
+    assert info.limits == ({"max_record": 1} if claimed > 262_144 else {})
 
 
 def test_without_asking_it_stops():
@@ -33,7 +35,8 @@ def test_two_gaps_the_first_is_told():
     got, info = frames_of(data, resync=True)
     assert times_and_data(got) == MICRO[:5] + MICRO[6:] + MICRO[1:]
     assert info.offset == len(pcap(TEN[:5]))
-    assert len(info.notes) == 2
+    assert [gap.frame for gap in info.gaps] == [6, 10]
+    assert info.message.endswith(f"; {16 + 59 + 16 + 54} bytes left out in 2 places")
 
 
 def test_nothing_to_go_on_with():
