@@ -11,9 +11,12 @@ from tcptrace_py.errors import UsageError
 from tcptrace_py.trace import Connection, Summary, Trace, name_of, rereadable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Connection", "Summary", "Trace", "analyze", "compiled", "stream"]
+    from tcptrace_py.capture.following import Following
+
+__all__ = ["Connection", "Summary", "Trace", "analyze", "compiled", "follow", "stream"]
 
 DEFAULT = pipeline.Options()
 
@@ -86,6 +89,25 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps, resync
     )
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
+
+
+def follow(path: str | os.PathLike[str]) -> Following:
+    """A capture that is still being written, as a file object for `stream` or `analyze` that waits for more.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that grows, a named pipe, or ``"-"`` for standard input.
+
+    Returns
+    -------
+    Following
+        It ends when the pipe is closed, the file is cut off, replaced or removed (then the result is ``partial``), or
+        somebody calls its `stop()`.
+    """
+    from tcptrace_py.capture.following import Following
+
+    return Following(path)
 
 
 def stream(source: Any, **options: Any) -> Iterator[Connection]:

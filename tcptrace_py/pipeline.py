@@ -12,7 +12,7 @@ from tcptrace_py.capture import CaptureInfo, Mark, open_capture
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
 from tcptrace_py.decode.links import is_decoded, named
-from tcptrace_py.errors import UsageError
+from tcptrace_py.errors import ChangedError, UsageError
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator
 
-    from tcptrace_py.capture import Frames
+    from tcptrace_py.capture import Extent, Frames
     from tcptrace_py.decode import QuotedError
 
 BATCH_SIZE = 4096  # its columns and the connections they touch fit the second-level cache together
@@ -64,6 +64,7 @@ class Pass:
     flows: FlowTable
     decoder: Any
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
+    extent: Extent | None = None  # what was read of a file
 
     @property
     def unused(self) -> list[int]:
@@ -95,6 +96,16 @@ class Pass:
         if read != used + unused:
             raise AssertionError(f"{read} packets read, but {used} with a row and {unused} not used")
 
+    def check_same(self, before: Pass) -> None:
+        """Two passes over one input saw the same."""
+        now, then = (
+            (done.info.packets_read, done.tracker.row, done.tracker.next_id, done.unused, done.info.last_time_ns)
+            for done in (self, before)
+        )
+        if now != then:
+            why = "its packets are others now" if now[0] == then[0] else f"{now[0]} packets now, {then[0]} before"
+            raise ChangedError(f"{self.info.path}: changed while it was read ({why}); run it again", "changed")
+
 
 def run(
     source: Any,
@@ -116,15 +127,24 @@ def run(
     return done
 
 
-def steps(
+def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     source: Any,
     options: Options,
     *,
     keep: frozenset[str] = frozenset(),
     sink: Sink | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    before: Pass | None = None,
 ) -> Iterator[Pass]:
-    """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
+    """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended.
+
+    `before` is an earlier pass over the same input: only what that one read is read, and it must be the same.
+
+    Raises
+    ------
+    ChangedError
+        When it is not.
+    """
     flows = FlowTable(int.from_bytes(os.urandom(8)))
     make: Any = Tracker  # compiled: its signature is not for the type checker
     seen = make(
@@ -138,7 +158,13 @@ def steps(
         _overlaps(options),
     )
     decoder = _decoder(options)
-    with open_capture(source, link_type=options.link_type, reader=options.reader, resync=options.resync) as reader:
+    with open_capture(
+        source,
+        link_type=options.link_type,
+        reader=options.reader,
+        resync=options.resync,
+        extent=before.extent if before else None,
+    ) as reader:
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
@@ -151,8 +177,11 @@ def steps(
             decoder.finish()
             stage.flush()
             seen.finish()
+    done.extent = reader.extent
     done.tell_undecoded_links()
     done.check()
+    if before is not None:
+        done.check_same(before)
     yield done
 
 

@@ -32,6 +32,10 @@ class Damage(Exception):  # noqa: N818  it never leaves this room
         self.offset = offset
 
 
+class Stopped(Damage):
+    """No damage: whoever reads has said that this is the end."""
+
+
 def cut_short(what: str, offset: int, wanted: int, got: int) -> Damage:
     """The input ends inside `what`, which begins at `offset`."""
     return Damage("cut_short", f"cut short in {what} at byte {offset} (wanted {wanted}, got {got})", offset)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from tcptrace_py.capture import magic, pcap, pcapng, snoop
 from tcptrace_py.capture._scan import Rows, survey
 from tcptrace_py.capture.compression import Unpacked, compression_of
-from tcptrace_py.capture.damage import Damage, Stop
+from tcptrace_py.capture.damage import Damage, Stop, Stopped
 from tcptrace_py.capture.frames import MARK_MEANING, CaptureInfo, Frames, Gap, Mark
 from tcptrace_py.capture.source import Source, Window, open_source
 from tcptrace_py.columns import filled
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
+
+    from tcptrace_py.capture.extent import Extent
 
 ROWS = 8192
 MAX_COMPRESSIONS = 2  # something compressed may be compressed once more
@@ -55,6 +57,8 @@ class Reader:
         What is known of the input; complete once the reader is exhausted.
     rereadable : bool
         The input is a regular file named by a path, so that it can be opened again.
+    extent : Extent or None
+        Once the reader is exhausted: what it read of a file that can be opened again.
     live : bool
         Bytes come as they will (a pipe, a terminal): frames are handed over as soon as their bytes are here.
     """
@@ -62,6 +66,7 @@ class Reader:
     def __init__(self, batches: Iterator[Frames], info: CaptureInfo, source: Source | None, rows: Rows) -> None:
         self.info = info
         self.rereadable = False
+        self.extent: Extent | None = None
         self.live = source is not None and source.live
         self.link_type: int | None = None
         self.progress: Callable[[int, int | None], object] | None = None
@@ -85,9 +90,12 @@ class Reader:
             for frames in self._batches:
                 self._account(frames)
                 yield frames
+        except Stopped:
+            pass
         except Damage as damage:
             _note(damage, self.info)
         _sum_up(self.info)
+        self.extent = self._source.extent() if self._source else None
         self.close()
 
     def close(self) -> None:
@@ -126,13 +134,14 @@ class Reader:
             self.progress(self.bytes_read, self.bytes_total)
 
 
-def open_capture(
+def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     source: str | Path | Any,
     *,
     link_type: int | None = None,
     reader: Literal["own", "dpkt"] = "own",
     progress: Callable[[int, int | None], object] | None = None,
     resync: bool = False,
+    extent: Extent | None = None,
 ) -> Reader:
     """Open a capture of any kind for reading.
 
@@ -150,6 +159,8 @@ def open_capture(
     resync : bool
         After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
         frame after such a gap is marked; `Reader.info` tells of the first damage, and of the gaps.
+    extent : Extent, optional
+        What an earlier reader read of this path: so much is read, and no more.
 
     Returns
     -------
@@ -158,6 +169,8 @@ def open_capture(
 
     Raises
     ------
+    ChangedError
+        The path no longer has what `extent` says.
     UnreadableError, UnsupportedError
         No packet can be had.  Damage further on is no error: the frames before it come, then `Reader.info` says
         where and what it is.
@@ -165,9 +178,9 @@ def open_capture(
     if reader not in ("own", "dpkt"):
         raise UsageError(f"reader is 'own' or 'dpkt', not {reader!r}")
     frames = Frames.empty(ROWS)
-    if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "read"):
-        opened = _open_bytes(source, frames, reader, resync=resync)
-        opened.rereadable = opened.rereadable and not hasattr(source, "read")
+    if isinstance(source, str) or hasattr(source, "__fspath__") or _is_file_object(source):
+        opened = _open_bytes(source, frames, reader, resync=resync, extent=extent)
+        opened.rereadable = opened.rereadable and not _is_file_object(source)
         if opened.info.format != "tcpdump text":  # which has no link layer
             opened.link_type = link_type
     else:
@@ -181,9 +194,13 @@ def open_capture(
     return opened
 
 
-def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool) -> Reader:
+def _is_file_object(source: Any) -> bool:
+    return hasattr(source, "read") or hasattr(source, "readinto")
+
+
+def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool, extent: Extent | None) -> Reader:
     try:
-        raw = open_source(source)
+        raw = open_source(source, extent)
     except UnreadableError as error:
         raise error.about(str(source)) from None
     info = CaptureInfo(raw.name)
@@ -341,6 +358,8 @@ def _sum_up(info: CaptureInfo) -> None:
 def _at_the_end(window: Window, container: Container, frame: int) -> Damage | None:
     """What is wrong where no more bytes come: nothing, if none are left over."""
     fault = window.fault
+    if isinstance(fault, Stopped):
+        return fault
     if fault:
         at = window.offset + window.available
         return Damage(fault.reason, f"{fault.message}, at byte {at}", at)

@@ -66,6 +66,14 @@ def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
     return connections.record(conn, capture, done.decoder.net_name(conn.pair[2]), instances.of(conn))
 
 
+def ended_rows(table: str, done: Any, ended: list[Any], capture: str, instances: Instances) -> Iterator[pa.RecordBatch]:
+    """The rows of `connections` or `states` for some that have ended."""
+    if table == "states":
+        yield from _states(done, ended, capture)
+    else:
+        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in ended])
+
+
 def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables.states import state_rows
 

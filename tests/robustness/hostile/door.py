@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from tcptrace_py.vocabulary import Unused
 from tcptrace_py.views.cli import app
+from tcptrace_py.vocabulary import Unused
 from tests.packets import ACK, CLIENT, FIN, PSH, SERVER, SYN, ethernet, ipv4, tcp
 
 if TYPE_CHECKING:
@@ -105,8 +105,10 @@ def ns(text: str | None) -> int | None:
     whole, _, fraction = seconds.partition(".")
     month_from_march, year = (month + 9) % 12, year - (month < 3)
     days = 365 * year + year // 4 - year // 100 + year // 400 + (306 * month_from_march + 5) // 10 + date - 719_469
-    return ((days * 24 + int(hours)) * 60 + int(minutes)) * 60 * 10**9 + int(whole) * 10**9 + int(
-        fraction.ljust(9, "0") or 0
+    return (
+        ((days * 24 + int(hours)) * 60 + int(minutes)) * 60 * 10**9
+        + int(whole) * 10**9
+        + int(fraction.ljust(9, "0") or 0)
     )
 
 
@@ -119,7 +121,7 @@ def standard_input(data: bytes) -> Iterator[None]:
     os.close(reading)
 
     def feed() -> None:
-        with contextlib.suppress(BrokenPipeError), open(writing, "wb") as pipe:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
             pipe.write(data)
 
     feeder = threading.Thread(target=feed)
@@ -138,9 +140,13 @@ class Door:
     def __init__(self, way: str, folder: Path) -> None:
         self.way, self.folder = way, folder
 
-    def __call__(self, data: bytes, *options: str) -> Answer:
-        name = "-" if self.way != "file" else str(self.folder / "capture")
-        args = ["analyze", "-q", "-f", "json", "-t", "timeline,events", *options, name]
+    @property
+    def name(self) -> str:
+        return "-" if self.way != "file" else str(self.folder / "capture")
+
+    def run(self, data: bytes, *options: str) -> Any:
+        """Exit code and what was written, as `CliRunner` has it."""
+        args = ["analyze", "-q", "-f", "json", *options, self.name]
         if self.way == "file":
             (self.folder / "capture").write_bytes(data)
             result = CliRunner().invoke(app, args)
@@ -149,10 +155,18 @@ class Door:
                 result = CliRunner().invoke(app, args)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
+        return result
+
+    def connections(self, data: bytes) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.run(data, "-t", "connections").stdout)["connections"]
+        return rows
+
+    def __call__(self, data: bytes, *options: str) -> Answer:
+        result = self.run(data, "-t", "timeline,events", *options)
         document = json.loads(result.stdout)
         (capture,) = document["captures"]
         answer = Answer(
-            result.exit_code, name, result.stderr.splitlines(), capture, document["timeline"], document["events"]
+            result.exit_code, self.name, result.stderr.splitlines(), capture, document["timeline"], document["events"]
         )
         check(answer)
         return answer

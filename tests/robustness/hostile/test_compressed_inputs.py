@@ -13,7 +13,9 @@ from pathlib import Path
 import lz4.frame
 import pytest
 import zstandard
+from typer.testing import CliRunner
 
+from tcptrace_py.views.cli import app
 from tests.containers import enhanced, interface, pcap, pcap_record, pcapng
 from tests.robustness.hostile.door import FRAMES, TEN, WAYS, Door, analyze
 
@@ -28,7 +30,6 @@ PACK = {
     "xz": lzma.compress,
     "bzip2": bz2.compress,
 }
-ENDS_EARLY = "cut short: the {} data ends too early, at byte {}"
 
 
 @pytest.fixture
@@ -51,10 +52,6 @@ def test_39_two_members(analyze, story, name):
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", bytes), (".pcap", gzip.compress), (".zst", bz2.compress)])
 def test_39_misnamed(tmp_path, story, suffix, pack):
-    from typer.testing import CliRunner
-
-    from tcptrace_py.views.cli import app
-
     path = tmp_path / f"x{suffix}"
     path.write_bytes(pack(WHOLE))
     result = CliRunner().invoke(app, ["analyze", "-q", "-f", "json", "-t", "timeline", str(path)])
@@ -74,7 +71,9 @@ def test_40_cut(analyze, story, name):
     packed = PACK[name](many) if name != "bzip2" else bz2.compress(many, 1)
     answer = analyze(packed[: len(packed) - 20])
     assert answer.code == 3
-    found = re.fullmatch(rf"cut short: the {name} data ends too early, at byte (\d+); ([\d,]+) packets? kept", answer.said)
+    found = re.fullmatch(
+        rf"cut short: the {name} data ends too early, at byte (\d+); ([\d,]+) packets? kept", answer.said
+    )
     assert found, answer.said
     at, kept = int(found[1]), int(found[2].replace(",", ""))
     assert kept == answer.capture["packets_read"] == whole_records(many[:at])
@@ -191,4 +190,3 @@ def test_09_10_37_41_memory(tmp_path, name, way):
     assert [line.endswith(said) for line in told] == ([True] if said else [])
     if name == "41":
         assert f"  {(GIB // len(RECORD * 16) + 1) * 16:,} packets" in done.stdout
-

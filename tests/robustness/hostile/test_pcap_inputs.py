@@ -1,12 +1,16 @@
 """Inputs 1 to 27: pcap, through the command, from a file and through a pipe."""
 
+import json
+import os
 import struct
+import threading
 
 import pytest
+from typer.testing import CliRunner
 
+from tcptrace_py.views.cli import app
 from tests.containers import floored, pcap, pcap_header, pcap_record
-from tests.packets import ethernet
-from tests.robustness.hostile.door import FRAMES, START, STEP, TEN, TIMES, analyze, ns
+from tests.robustness.hostile.door import FRAMES, STEP, TEN, TIMES, Door, analyze, ns
 
 __all__ = ["analyze"]
 
@@ -22,8 +26,6 @@ def with_record(n, record):
 
 @pytest.fixture
 def story(tmp_path):
-    from tests.robustness.hostile.door import Door
-
     return Door("file", tmp_path)(WHOLE).story
 
 
@@ -249,9 +251,7 @@ def test_26_year_2106(analyze, story):
 
 
 def test_27_snaplen_54(analyze, story):
-    data = pcap_header(snaplen=54) + b"".join(
-        pcap_record(time, frame[:54], original=len(frame)) for time, frame in TEN
-    )
+    data = pcap_header(snaplen=54) + b"".join(pcap_record(time, frame[:54], original=len(frame)) for time, frame in TEN)
     answer = analyze(data)
     assert (answer.code, answer.story) == (0, story)
     assert [row["payload_bytes"] for row in answer.timeline] == [0, 0, 0, 8, 6, 0, 0, 0, 0, 0]
@@ -261,11 +261,6 @@ def test_27_snaplen_54(analyze, story):
 
 def test_43_bytes_one_by_one(tmp_path):
     """A pipe that brings a byte at a time gives what the file gives."""
-    import os
-    import threading
-
-    from tests.robustness.hostile.door import Door
-
     whole = Door("file", tmp_path)(WHOLE)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -277,17 +272,7 @@ def test_43_bytes_one_by_one(tmp_path):
 
     writer = threading.Thread(target=trickle)
     writer.start()
-    from typer.testing import CliRunner
-
-    from tcptrace_py.views.cli import app
-
     result = CliRunner().invoke(app, ["analyze", "-q", "-f", "json", "-t", "timeline,events", str(fifo)])
     writer.join()
-    import json
-
     assert result.exit_code == 0
     assert json.loads(result.stdout)["timeline"] == [row | {"capture": str(fifo)} for row in whole.timeline]
-
-
-assert START  # noqa: S101
-assert ethernet

@@ -1,0 +1,95 @@
+"""An input that is still being written: a file that grows, or a pipe, read as it comes until it is told to stop.
+
+Knows what can happen to such a file: it grows, is cut off, gives its name to another.  Does not know what is in it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import stat
+import time
+from pathlib import Path
+
+from tcptrace_py.capture.damage import Damage, Stopped
+from tcptrace_py.capture.source import open_path
+
+PAUSE_S = 0.1  # between two looks at a file: soon enough for a reader, too seldom to cost anything
+SAMPLE = 4096  # octets at the beginning that must stay as they are
+
+
+class Following:
+    """The bytes of a growing file or a pipe as a file object that waits for more.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, a named pipe, or "-" for standard input.
+
+    Attributes
+    ----------
+    name : str
+        The path.
+    stopped : bool
+        Somebody has called `stop`.
+    """
+
+    live = True
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        self.stopped = False
+        self._file: io.RawIOBase = io.FileIO(0, closefd=False) if self.name == "-" else open_path(self.name)
+        self._is_pipe = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._begin = b""
+        self._read = 0
+
+    def stop(self) -> None:
+        """What comes after this is not read: the input ends here.  May be called from a signal handler."""
+        self.stopped = True
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill some of `target`, waiting for bytes; 0 where a pipe was closed, `Damage` where a file ends otherwise."""
+        while not self.stopped:
+            if self._is_pipe:
+                if select.select([self._file], [], [], PAUSE_S)[0]:
+                    return self._file.readinto(target) or 0
+                continue
+            end = self._end()  # before reading: what was written until then is read
+            got = self._take(target)
+            if got:
+                return got
+            if end:
+                raise end
+            time.sleep(PAUSE_S)
+        raise Stopped("stopped", "told to stop")
+
+    def _take(self, target: memoryview) -> int:
+        got = self._file.readinto(target) or 0
+        if len(self._begin) < SAMPLE:
+            self._begin += bytes(target[: min(got, SAMPLE - len(self._begin))])
+        self._read += got
+        return got
+
+    def _end(self) -> Damage | None:
+        """Why no more will come to this file, if that can be seen."""
+        descriptor = self._file.fileno()
+        now = os.fstat(descriptor)
+        if now.st_size < self._read:
+            return Damage("truncated", f"cut off while it was followed ({self._read} bytes before, {now.st_size} now)")
+        if os.pread(descriptor, len(self._begin), 0) != self._begin:
+            return Damage("rewritten", "written anew while it was followed")
+        if self.name == "-":
+            return None
+        try:
+            there = Path(self.name).stat()
+        except OSError:
+            return Damage("removed", "removed while it was followed")
+        if (there.st_dev, there.st_ino) != (now.st_dev, now.st_ino):
+            return Damage("replaced", "replaced by another file while it was followed")
+        return None
