@@ -60,36 +60,37 @@ class Following:
                 if select.select([self._file], [], [], PAUSE_S)[0]:
                     return self._file.readinto(target) or 0
                 continue
-            end = self._end()  # before reading: what was written until then is read
+            moved = self._moved()  # before reading: what was written until then is read
             got = self._take(target)
             if got:
                 return got
-            if end:
-                raise end
+            if moved:
+                raise moved
             time.sleep(PAUSE_S)
         raise Stopped("stopped", "told to stop")
 
     def _take(self, target: memoryview) -> int:
+        """What there is now; `Damage` where it is not what stood behind the octets before."""
+        descriptor = self._file.fileno()
+        size = os.fstat(descriptor).st_size
+        if size < self._read:
+            raise Damage("truncated", f"cut off while it was followed ({self._read} bytes before, {size} now)")
         got = self._file.readinto(target) or 0
+        if os.pread(descriptor, len(self._begin), 0) != self._begin:
+            raise Damage("rewritten", "written anew while it was followed")
         if len(self._begin) < SAMPLE:
             self._begin += bytes(target[: min(got, SAMPLE - len(self._begin))])
         self._read += got
         return got
 
-    def _end(self) -> Damage | None:
-        """Why no more will come to this file, if that can be seen."""
-        descriptor = self._file.fileno()
-        now = os.fstat(descriptor)
-        if now.st_size < self._read:
-            return Damage("truncated", f"cut off while it was followed ({self._read} bytes before, {now.st_size} now)")
-        if os.pread(descriptor, len(self._begin), 0) != self._begin:
-            return Damage("rewritten", "written anew while it was followed")
+    def _moved(self) -> Damage | None:
+        """Whether the name is another file's, or nobody's: no more will come then."""
         if self.name == "-":
             return None
         try:
             there = Path(self.name).stat()
         except OSError:
             return Damage("removed", "removed while it was followed")
-        if (there.st_dev, there.st_ino) != (now.st_dev, now.st_ino):
+        if not os.path.samestat(there, os.fstat(self._file.fileno())):
             return Damage("replaced", "replaced by another file while it was followed")
         return None

@@ -46,8 +46,8 @@ def follow(request: Request, kind: str, choice: Choice | None) -> tuple[ExitCode
     except UnreadableError as error:
         raise error.about(path) from None
     progress = Progress(path, quiet=request.reading.quiet)
-    live = Live(source, Options(**request.reading.options), table, progress)
     with contextlib.closing(source), _ended_by_signals(source) as ended:
+        live = Live(source, Options(**request.reading.options), table, progress)
         try:
             _hand_on(live, request, kind, choice)
         except UnreadableError as error:
