@@ -39,6 +39,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     batch_size: int = DEFAULT.batch_size,
     overlaps: bool = DEFAULT.overlaps,
     resync: bool = DEFAULT.resync,
+    max_uncompressed: int = DEFAULT.max_uncompressed,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Trace:
     """Analyse one capture.
@@ -73,6 +74,8 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         After damage in the middle of a pcap or pcapng file, go on at the next place that looks like a packet, instead
         of stopping.  What was left out is told (`cap_gap` in `events`; the `captures` table), and the first segment of
         each connection after it is marked ``after_gap`` in the timeline.
+    max_uncompressed : int
+        Octets that a compressed capture may hold; the rest is not read, and the result is ``partial``.  0: any number.
     progress : callable, optional
         Called with the bytes read and their total (None if not known).
 
@@ -86,7 +89,16 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
         When no packet can be had from the input.  A damaged capture is no error: see `Trace.status`.
     """
     options = pipeline.Options(
-        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, max_connections, batch_size, overlaps, resync
+        reader,
+        link_type,
+        verify_checksums,
+        msl2_ns,
+        idle_timeout_ns,
+        max_connections,
+        batch_size,
+        overlaps,
+        resync,
+        max_uncompressed,
     )
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
 

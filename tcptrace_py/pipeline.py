@@ -39,9 +39,11 @@ class Options:
     batch_size: int = BATCH_SIZE
     overlaps: bool = False
     resync: bool = False
+    max_uncompressed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("max_connections", 1), ("msl2_ns", 0), ("idle_timeout_ns", 0)):
+        for name in ("batch_size", "max_connections", "msl2_ns", "idle_timeout_ns", "max_uncompressed"):
+            least = 1 if name in ("batch_size", "max_connections") else 0
             if getattr(self, name) < least:
                 raise UsageError(f"{name} is at least {least}, not {getattr(self, name)}")
         if self.resync and self.reader == "dpkt":
@@ -163,6 +165,7 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
         link_type=options.link_type,
         reader=options.reader,
         resync=options.resync,
+        max_uncompressed=options.max_uncompressed,
         extent=before.extent if before else None,
     ) as reader:
         done = Pass(reader.info, seen, flows, decoder)

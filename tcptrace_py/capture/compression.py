@@ -45,9 +45,11 @@ def compression_of(head: bytes) -> str:
 
 
 class Unpacked:
-    """A stream of the bytes inside compressed ones; all members, one after the other."""
+    """A stream of the bytes inside compressed ones; all members, one after the other, up to a bound if there is one."""
 
-    def __init__(self, packed: Window, name: str) -> None:
+    def __init__(self, packed: Window, name: str, max_uncompressed: int = 0) -> None:
+        self._most = max_uncompressed
+        self._given = 0
         self.live = packed.live
         self._packed = packed
         self._name = name
@@ -62,8 +64,14 @@ class Unpacked:
                 return 0
             self._out = memoryview(out)
         size = min(len(self._out), len(target))
+        if self._most:
+            size = min(size, self._most - self._given)
+            if not size:
+                why = f"more than {self._most} bytes are inside the {self._name} data (max_uncompressed)"
+                raise Damage("max_uncompressed", why, bound="max_uncompressed")
         target[:size] = self._out[:size]
         self._out = self._out[size:]
+        self._given += size
         return size
 
     def _unpack(self) -> bytes:

@@ -43,6 +43,7 @@ class Interface:
     units: int = 10**6  # in a second
     shift_ns: int = 0
     fcs: int = 0  # octets at a frame's end
+    name_cut: bool = False
 
     @classmethod
     def described(cls, link: int, snaplen: int, order: str, options: Iterable[tuple[int, bytes]]) -> Interface:
@@ -50,6 +51,7 @@ class Interface:
         found = cls(link, snaplen)
         for code, value in options:
             if code == NAME:
+                found.name_cut = len(value) > MAX_NAME
                 found.name = value[:MAX_NAME].rstrip(b"\0").decode("utf-8", "backslashreplace")
             elif code == TSRESOL and len(value) == 1:
                 found.units = _units(value[0])

@@ -5,6 +5,7 @@ https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html, and for what old
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 HEADER = 24
 MAX_RECORD = 262_144  # captured octets, where the header has no larger snaplen
 LARGEST_ORIGINAL = 1 << 18  # of a record that is to be believed without its predecessor
-DAY = 86_400
+DAY, M32 = 86_400, 0xFFFFFFFF
 MAX_SNAPLEN = 16 << 20  # whatever the header claims
 FCS_PRESENT = 0x0400_0000  # then the top four bits count its 16-bit words
 
@@ -92,7 +93,16 @@ class Pcap:
 
     def recover(self, window: Window) -> bool:
         """Move the window to the next plausible record: one that leads to another, or to the end of the input."""
-        return find_next(window, self._layout.header, self._leads_on)
+        return find_next(window, self._layout.header, self._times(), self._leads_on)
+
+    def _times(self) -> re.Pattern[bytes]:
+        """What the seconds of a record may look like: a day to either side is a few values of their upper half."""
+        before = self._layout.last_seconds
+        if not before:
+            return re.compile(b"")
+        halves = range(max(before - DAY, 0) >> 16, (min(before + DAY, M32) >> 16) + 1)
+        upper = b"|".join(re.escape(struct.pack(self._order + "H", half)) for half in halves)
+        return re.compile((b"(?:%s)" if self._order == ">" else b"..(?:%s)") % upper, re.DOTALL)
 
     def _leads_on(self, window: Window) -> bool:
         header = self._layout.header

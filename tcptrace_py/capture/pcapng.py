@@ -5,6 +5,7 @@ https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -112,7 +113,9 @@ class Pcapng:
 
     def recover(self, window: Window) -> bool:
         """Move the window to the next plausible block: its two lengths agree."""
-        return find_next(window, SMALLEST_BLOCK, self._is_block)
+        order = ">" if self._section.big else "<"
+        kinds = b"|".join(re.escape(struct.pack(order + "I", kind)) for kind in COMMON_BLOCKS)
+        return find_next(window, SMALLEST_BLOCK, re.compile(kinds), self._is_block)
 
     def _is_block(self, window: Window) -> bool:
         order = ">" if self._section.big else "<"
@@ -174,6 +177,8 @@ class Pcapng:
         except Beyond as error:
             raise damaged("a block", block.offset, str(error), "bad_interface", error.bound) from None
         self._info.interfaces.append(interface.name)
+        if interface.name_cut:
+            self._info.limits["max_interface_name"] += 1
 
     def _add_packet(self, block: _Block) -> None:
         """A row for a packet block that is old, simple, or has an unusual clock."""

@@ -141,6 +141,7 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     reader: Literal["own", "dpkt"] = "own",
     progress: Callable[[int, int | None], object] | None = None,
     resync: bool = False,
+    max_uncompressed: int = 0,
     extent: Extent | None = None,
 ) -> Reader:
     """Open a capture of any kind for reading.
@@ -159,6 +160,8 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     resync : bool
         After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
         frame after such a gap is marked; `Reader.info` tells of the first damage, and of the gaps.
+    max_uncompressed : int
+        Octets that compressed input may hold: what is more is damage.  0: any number, since they are never held.
     extent : Extent, optional
         What an earlier reader read of this path: so much is read, and no more.
 
@@ -179,7 +182,8 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
         raise UsageError(f"reader is 'own' or 'dpkt', not {reader!r}")
     frames = Frames.empty(ROWS)
     if isinstance(source, str) or hasattr(source, "__fspath__") or _is_file_object(source):
-        opened = _open_bytes(source, frames, reader, resync=resync, extent=extent)
+        raw = _opened(source, extent)
+        opened = _read_bytes(raw, frames, reader, resync=resync, max_uncompressed=max_uncompressed)
         opened.rereadable = opened.rereadable and not _is_file_object(source)
         if opened.info.format != "tcpdump text":  # which has no link layer
             opened.link_type = link_type
@@ -198,14 +202,17 @@ def _is_file_object(source: Any) -> bool:
     return hasattr(source, "read") or hasattr(source, "readinto")
 
 
-def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool, extent: Extent | None) -> Reader:
+def _opened(source: Any, extent: Extent | None) -> Source:
     try:
-        raw = open_source(source, extent)
+        return open_source(source, extent)
     except UnreadableError as error:
         raise error.about(str(source)) from None
+
+
+def _read_bytes(raw: Source, frames: Frames, reader: str, *, resync: bool, max_uncompressed: int) -> Reader:
     info = CaptureInfo(raw.name)
     try:
-        window = _unpacked(Window(raw), info)
+        window = _unpacked(Window(raw), info, max_uncompressed)
         batches = _batches_of(window, info, frames, reader, resync=resync)
     except UnreadableError as error:
         raw.close()
@@ -218,12 +225,12 @@ def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool, exten
     return opened
 
 
-def _unpacked(window: Window, info: CaptureInfo) -> Window:
+def _unpacked(window: Window, info: CaptureInfo, max_uncompressed: int) -> Window:
     """A window on the bytes inside any compression."""
     names: list[str] = []
     while len(names) < MAX_COMPRESSIONS and (name := compression_of(window.peek(8))):
         names.append(name)
-        window = Window(Unpacked(window, name))
+        window = Window(Unpacked(window, name, max_uncompressed))
     info.compression = "+".join(names)
     return window
 
@@ -362,5 +369,5 @@ def _at_the_end(window: Window, container: Container, frame: int) -> Damage | No
         return fault
     if fault:
         at = window.offset + window.available
-        return Damage(fault.reason, f"{fault.message}, at byte {at}", at)
+        return Damage(fault.reason, f"{fault.message}, at byte {at}", at, fault.bound)
     return container.cut(window, frame) if window.available else None
