@@ -189,7 +189,8 @@ def test_max_uncompressed(tmp_path, way):
     whole = len(pcap(TEN))
     kept = len(pcap(TEN[:6]))
     assert tt.analyze(path, max_uncompressed=whole).status == "ok"
-    trace = tt.analyze(path if way == "file" else path.open("rb"), max_uncompressed=kept)
+    with path.open("rb") as file:
+        trace = tt.analyze(path if way == "file" else file, max_uncompressed=kept)
     (row,) = trace.summary.captures
     assert (row["status"], row["reason"], row["packets_read"]) == ("partial", "max_uncompressed", 6)
     said = f"more than {kept} bytes are inside the gzip data (max_uncompressed), at byte {kept}"
