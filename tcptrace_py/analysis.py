@@ -146,9 +146,12 @@ def stream(source: Any, **options: Any) -> Iterator[Connection]:
     def again() -> Trace:
         if not rereadable(source):
             raise UsageError(f"{path} cannot be read again: analyze(..., tables=['timeline']) keeps its segments")
-        return Trace(source, chosen, frozenset())
+        return Trace(source, chosen, frozenset(), before=ended[0] if ended else None)
 
+    ended: list[pipeline.Pass] = []
     for done in pipeline.steps(source, chosen, keep=frozenset({"connections"})):
+        if done.extent:
+            ended.append(done)
         for conn in done.tracker.finished:
             yield Connection(conn.conn_id, again, connection(done, conn, path, instances))
         done.tracker.finished.clear()

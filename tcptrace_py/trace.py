@@ -67,6 +67,7 @@ class Trace:
         options: pipeline.Options,
         tables: frozenset[str],
         progress: Callable[[int, int | None], None] | None = None,
+        before: pipeline.Pass | None = None,
     ) -> None:
         self.path = name_of(source)
         self._source = source
@@ -76,7 +77,9 @@ class Trace:
         self._rereadable = rereadable(source)
         if self._rereadable:  # the timeline is large, and can be had again, a batch at a time
             tables -= {"timeline"}
-        self._done = self._read(tables, progress)
+        if before is not None:
+            self._done = before
+        self._done = self._read(tables, progress, before)
         self.summary = summary_of(self._done, self.path)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
@@ -41,20 +42,28 @@ def follow(request: Request, kind: str, choice: Choice | None) -> tuple[ExitCode
     table = choice.tables[0] if choice else ""
     if choice and len(choice.tables) > 1:
         raise UsageError("--follow shows one table: choose it with --table")
+    options = Options(**request.reading.options)
+    if options.reader == "dpkt":
+        raise UsageError("--follow is for our own reader: dpkt's waits until it has many packets")
     try:
         source: Any = Following(path)
     except UnreadableError as error:
         raise error.about(path) from None
-    progress = Progress(path, quiet=request.reading.quiet)
+    progress = Progress(path, quiet=request.reading.quiet or choice is not None)
     with contextlib.closing(source), _ended_by_signals(source) as ended:
-        live = Live(source, Options(**request.reading.options), table, progress)
+        live = Live(source, options, table, progress)
         try:
-            _hand_on(live, request, kind, choice)
+            if choice:
+                _hand_on(live, request, kind, choice)
+            else:
+                deque(live, maxlen=0)
         except UnreadableError as error:
             progress.clear()
             say(f"{path}: {_words(ended[0])} before any packet could be read" if source.stopped else str(error))
             return ended[0] if source.stopped else error.exit_code, None
     progress.clear()
+    if not choice:
+        emit(summary_lines(live.summary, width(), top=request.top))
     complain(live)
     if source.stopped:
         say(f"{path}: {_words(ended[0])}; {count(live.summary.packets, 'packet')} read, results up to there are final")
@@ -92,13 +101,8 @@ def _ended_by_signals(source: Any) -> Iterator[list[ExitCode]]:
             signal.signal(number, handler)
 
 
-def _hand_on(live: Live, request: Request, kind: str, choice: Choice | None) -> None:
+def _hand_on(live: Live, request: Request, kind: str, choice: Choice) -> None:
     """Each row where it goes, as soon as it comes."""
-    if choice is None:
-        for _ in live:
-            pass
-        emit(summary_lines(live.summary, width(), top=request.top))
-        return
     table = choice.tables[0]
     batches = (choice.of(table, batch) for batch in live)
     if kind == "table":

@@ -144,6 +144,19 @@ def test_44_python_gets_an_error_of_its_own(tmp_path):
             again()
 
 
+def test_44_a_streamed_connection_asks_for_its_segments_when_the_file_is_another(tmp_path):
+    path = tmp_path / "changing.pcap"
+    path.write_bytes(WHOLE)
+    (connection,) = tt.stream(path)
+    grow(path)
+    assert len(connection.rows()) == 10
+    path.write_bytes(WHOLE)
+    (connection,) = tt.stream(path)
+    path.write_bytes(OTHER)
+    with pytest.raises(tt.ChangedError, match="changed while it was read"):
+        connection.rows()
+
+
 @pytest.mark.parametrize("kept", [4, 2])
 def test_44_shorter_in_the_middle_of_the_first_reading(tmp_path, monkeypatch, kept):
     """Even at a record's end that is not the end of the capture."""

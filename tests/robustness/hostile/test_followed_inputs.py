@@ -294,6 +294,7 @@ def test_44_into_a_file_that_appears_at_the_end(tmp_path, follow):
         (["a", "-t", "captures"], "captures is not known before the end"),
         (["a", "--schema", "zeek"], "--schema is made at the end of a capture: leave --follow"),
         (["a", "--reader", "dpkt", "--resync"], "resync is for our own reader"),
+        (["a", "--reader", "dpkt"], "--follow is for our own reader"),
     ],
 )
 def test_44_what_cannot_be_followed(tmp_path, args, said):

@@ -8,9 +8,12 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
+import tcptrace_py as tt
 from tcptrace_py.views.cli import app
+from tests.agreement import rows_of
 from tests.containers import floored, pcap, pcap_header, pcap_record
-from tests.robustness.hostile.door import FRAMES, STEP, TEN, TIMES, Door, analyze, ns
+from tests.packets import ACK, ethernet, ipv4, tcp
+from tests.robustness.hostile.door import FRAMES, START, STEP, TEN, TIMES, Door, analyze, ns
 
 __all__ = ["analyze"]
 
@@ -113,6 +116,23 @@ def test_11_the_same_with_resync(analyze, story, claimed):
     assert (gap["frame"], ns(gap["time"]), gap["evidence"], gap["conn_id"]) == (6, MICRO[6], octets, None)
     assert gap["sentence"] == f"{octets} bytes at byte {ENDS[5]} left out as damaged"
     assert answer.capture["packets_read"] == 9
+
+
+@pytest.mark.parametrize("batch", ["1", "4096"])
+def test_11_each_connection_behind_a_gap(tmp_path, batch):
+    """The first segment of each is marked, although the frame right behind the gap is none of theirs."""
+    others = [ethernet(ipv4(tcp(ACK, seq=n, sport=1000 + n % 3))) for n in range(12)]
+    arp = (START + 6 * STEP, ethernet(bytes(28), 0x0806))
+    packets = [(START + n * STEP, frame) for n, frame in enumerate(others)]
+    data = pcap(packets[:6]) + b"\xff" * 100 + pcap([arp, *packets[6:]])[24:] + b"\xff" * 50 + pcap(packets[:2])[24:]
+    (tmp_path / "x").write_bytes(data)
+    trace = tt.analyze(tmp_path / "x", resync=True, batch_size=int(batch), tables=["events"])
+    rows = rows_of(trace, "timeline")
+    marked = [(row["frame"], row["conn_id"]) for row in rows if "after_gap" in row["marks"]]
+    assert marked == [(8, 0), (9, 1), (10, 2), (14, 0), (15, 1)]
+    gaps = [(row["frame"], row["evidence"]) for row in rows_of(trace, "events") if row["code"] == "cap_gap"]
+    assert gaps == [(7, 100), (14, 50)]
+    assert trace.captures["message"][0].endswith("; 150 bytes left out in 2 places")
 
 
 def test_12_captured_more_than_there_was(analyze, story):
