@@ -93,6 +93,9 @@ class Pcapng:
         self._info = info
         self._columns = InterfaceColumns()
         self._section = Section(order == ">", 0)
+        self._columns.begin(
+            self._section
+        )  # the header of the first section may turn out to be damaged, and be left out
 
     def step(self, window: Window, frame: int) -> Stop:
         """Fill rows from the window; `frame` is the number of the first of them."""

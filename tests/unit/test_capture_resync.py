@@ -3,7 +3,18 @@
 import pytest
 
 from tcptrace_py.capture import Mark
-from tests.containers import TEN, block, enhanced, floored, frames_of, pcap, pcap_record, pcapng, times_and_data
+from tests.containers import (
+    TEN,
+    block,
+    enhanced,
+    floored,
+    frames_of,
+    pcap,
+    pcap_record,
+    pcapng,
+    section,
+    times_and_data,
+)
 
 MICRO = floored(TEN, 1000)
 DAMAGED_PCAP = pcap(TEN[:5]) + pcap_record(*TEN[5], claimed=0xFFFFFFFF) + pcap(TEN[6:])[24:]
@@ -57,6 +68,15 @@ def test_pcapng_goes_on_at_the_next_block(order, damage):
     assert times_and_data(got) == MICRO
     assert [frame.marks for frame in got] == [Mark(0)] * 5 + [Mark.AFTER_GAP] + [Mark(0)] * 4
     assert (info.status, info.offset) == ("partial", len(pcapng(TEN[:5])))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("lie", [{"length": 24}, {"trailer": 32}])
+def test_pcapng_goes_on_behind_its_first_header(order, lie):
+    data = section(order, **lie) + pcapng(TEN, order)[len(section(order)) :]
+    got, info = frames_of(data, resync=True)
+    assert times_and_data(got) == MICRO
+    assert (info.status, info.offset, got[0].marks) == ("partial", 0, Mark.AFTER_GAP)
 
 
 def test_a_cut_end_is_still_a_cut_end():
