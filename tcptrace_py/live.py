@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tcptrace_py.trace import Summary
 
 TABLES = ("connections", "timeline", "states")
+MAX_PAIRS = 1 << 20  # of endpoints, that `instance` remembers
 
 
 class Live:
@@ -61,10 +62,12 @@ class Live:
 
             sink = TimelineRows(self.path, None)
         keep = frozenset({self._table} - {"", "timeline"})
-        instances = Instances()
+        instances = Instances(MAX_PAIRS)
         for done in pipeline.steps(self._source, self._options, keep=keep, sink=sink, progress=self._progress):
             self._done = done
             self._forget()
+            if instances.forgotten:
+                done.info.limits["max_pairs"] = instances.forgotten
             if sink is not None:
                 yield from sink.ready
                 sink.ready.clear()

@@ -93,6 +93,8 @@ class Reader:
         except Stopped:
             pass
         except Damage as damage:
+            if self.info.gap_count:
+                self.info.notes.append(damage.message)
             _note(damage, self.info)
         _sum_up(self.info)
         self.extent = self._source.extent() if self._source else None
@@ -334,7 +336,7 @@ def _skip(damage: Damage, window: Window, container: Container, info: CaptureInf
 
 
 def _note(damage: Damage, info: CaptureInfo) -> None:
-    """The first damage is the status; another, after a gap, a note."""
+    """The first damage is the one that is told."""
     if damage.bound:
         info.limits[damage.bound] += 1
     if info.status == "ok":
@@ -344,8 +346,6 @@ def _note(damage: Damage, info: CaptureInfo) -> None:
             damage.message,
             damage.offset,
         )
-    elif damage.reason == "cut_short":
-        info.notes.append(damage.message)
 
 
 def _sum_up(info: CaptureInfo) -> None:

@@ -36,14 +36,21 @@ QUALITY = (
 
 
 class Instances:
-    """How many connections of the same network and endpoints came before; of a pair only its hash is kept."""
+    """How many connections of the same network and endpoints came before; of a pair only its hash is kept.
 
-    def __init__(self) -> None:
+    Beyond `most` pairs (0: never) the one that came first is forgotten, and counted.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self.most, self.forgotten = most, 0
         self._seen: Counter[int] = Counter()
 
     def of(self, conn: Any) -> int:
         """The number of this one, from 0."""
         key = hash((*sorted(conn.pair[:2]), conn.pair[2]))
+        if self.most and len(self._seen) >= self.most and key not in self._seen:
+            del self._seen[next(iter(self._seen))]
+            self.forgotten += 1
         self._seen[key] += 1
         return self._seen[key] - 1
 

@@ -12,6 +12,7 @@ from tcptrace_py.live import Live
 from tcptrace_py.tables.build import as_rows
 from tests.agreement import rows_of
 from tests.containers import TEN, frames_of, pcap
+from tests.packets import RST, ethernet, ipv4, tcp
 
 FIXTURES = sorted((Path(__file__).resolve().parents[1] / "fixtures").glob("*.pcap"))
 AMENDED = {"anomalies", "client_state", "server_state"}
@@ -54,6 +55,17 @@ def test_what_was_noted_for_a_second_reading_is_let_go(monkeypatch):
     for path in FIXTURES:
         rows(Live(path, SMALL, "connections"))
     assert set(held) == {0}
+
+
+def test_pairs_beyond_the_bound_are_forgotten(monkeypatch):
+    monkeypatch.setattr("tcptrace_py.live.MAX_PAIRS", 2)
+    ports = (1, 1, 2, 3, 1)
+    resets = [ethernet(ipv4(tcp(RST, seq=n, sport=port))) for n, port in enumerate(ports)]
+    hours = [(n * 3600 * 10**9, frame) for n, frame in enumerate(resets, 1)]
+    live = Live(io.BytesIO(pcap(hours)), SMALL, "connections")
+    got = sorted((row["conn_id"], row["instance"]) for row in rows(live))
+    assert [instance for _, instance in got] == [0, 1, 0, 0, 0]
+    assert live.summary.captures[0]["limits"] == ["max_pairs: 2"]
 
 
 def test_tables_that_are_made_at_the_end():
