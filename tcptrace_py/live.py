@@ -66,8 +66,6 @@ class Live:
         for done in pipeline.steps(self._source, self._options, keep=keep, sink=sink, progress=self._progress):
             self._done = done
             self._forget()
-            if instances.forgotten:
-                done.info.limits["max_pairs"] = instances.forgotten
             if sink is not None:
                 yield from sink.ready
                 sink.ready.clear()
@@ -75,6 +73,8 @@ class Live:
             if ended:
                 yield from ended_rows(self._table, done, ended, self.path, instances)
                 ended.clear()
+                if instances.forgotten:
+                    done.info.limits["max_pairs"] = instances.forgotten
 
     def _forget(self) -> None:
         """What was noted for a second reading would grow for ever."""

@@ -80,10 +80,9 @@ def test_pcapng_goes_on_behind_its_first_header(order, lie):
 
 
 def test_what_ends_it_after_a_gap_is_a_note():
-    got, info = frames_of(
-        (DAMAGED_PCAP + pcap_record(*TEN[0], claimed=0xFFFFFFF0) + pcap(TEN[1:])[24:])[:-1], resync=True
-    )
-    assert len(got) == 8 + 8
+    data = DAMAGED_PCAP + pcap_record(*TEN[0], claimed=0xFFFFFFF0) + pcap(TEN[1:])[24:]
+    got, info = frames_of(data[:-1], resync=True)
+    assert len(got) == 9 + 8
     assert info.reason == "bad_length"
     assert len(info.notes) == 1
     assert info.notes[0].startswith("cut short in record 18 at byte ")
