@@ -315,6 +315,7 @@ def xplot(  # noqa: PLR0913 - the options of a command line
     idle_timeout: IdleTimeout = None,
     msl2: Msl2 = None,
     checksums: Checksums = True,
+    resync: Resync = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -328,6 +329,7 @@ def xplot(  # noqa: PLR0913 - the options of a command line
         idle_timeout_ns=idle_timeout,
         msl2_ns=msl2,
         verify_checksums=checksums,
+        resync=resync or None,
     )
     return commands.xplot(capture, conn_id, output, reading)
 

@@ -127,6 +127,7 @@ def test_options_reach_the_analysis():
         "1e2",
         "--no-checksums",
         "--overlaps",
+        "--resync",
     )
     assert hand_made.asked == [
         (
@@ -139,6 +140,7 @@ def test_options_reach_the_analysis():
                 "msl2_ns": 100_000_000_000,
                 "verify_checksums": False,
                 "overlaps": True,
+                "resync": True,
             },
         )
     ]

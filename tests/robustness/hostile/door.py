@@ -13,7 +13,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from typer.testing import CliRunner
 
 from tcptrace_py.views.cli import app
@@ -185,8 +184,3 @@ def check(answer: Answer) -> None:
     for line in answer.lines:
         assert line.startswith(f"tcpflows: {answer.name}: ")
         assert not re.search(r"Traceback|Error:|internal", line)
-
-
-@pytest.fixture(params=WAYS)
-def analyze(request, tmp_path):
-    return Door(request.param, tmp_path)

@@ -17,9 +17,7 @@ from typer.testing import CliRunner
 
 from tcptrace_py.views.cli import app
 from tests.containers import enhanced, interface, pcap, pcap_record, pcapng
-from tests.robustness.hostile.door import FRAMES, TEN, WAYS, Door, analyze
-
-__all__ = ["analyze"]
+from tests.robustness.hostile.door import FRAMES, TEN, WAYS, Door
 
 WHOLE = pcap(TEN)
 MICRO = [time // 1000 * 1000 for time, _ in TEN]

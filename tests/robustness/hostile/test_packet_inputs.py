@@ -29,9 +29,7 @@ from tests.packets import (
     vlan,
     wscale,
 )
-from tests.robustness.hostile.door import START, STEP, TEN, Door, analyze, framed
-
-__all__ = ["analyze"]
+from tests.robustness.hostile.door import START, STEP, TEN, Door, framed
 
 FLAG_LETTERS = "FSRPAUEC"
 

@@ -13,9 +13,7 @@ from tcptrace_py.views.cli import app
 from tests.agreement import rows_of
 from tests.containers import floored, pcap, pcap_header, pcap_record
 from tests.packets import ACK, ethernet, ipv4, tcp
-from tests.robustness.hostile.door import FRAMES, START, STEP, TEN, TIMES, Door, analyze, ns
-
-__all__ = ["analyze"]
+from tests.robustness.hostile.door import FRAMES, START, STEP, TEN, TIMES, Door, ns
 
 MICRO = [time for time, _ in floored(TEN, 1000)]
 WHOLE = pcap(TEN)

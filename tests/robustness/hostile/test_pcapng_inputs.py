@@ -6,9 +6,7 @@ import pytest
 
 from tests.containers import block, enhanced, interface, obsolete, option, pcapng, section, simple, tsoffset, tsresol
 from tests.packets import sll
-from tests.robustness.hostile.door import FRAMES, PACKETS, TEN, TIMES, Door, analyze
-
-__all__ = ["analyze"]
+from tests.robustness.hostile.door import FRAMES, PACKETS, TEN, TIMES, Door
 
 MICRO = [time // 1000 * 1000 for time in TIMES]
 BEFORE = pcapng(TEN[:5])  # what every damaged file begins with
