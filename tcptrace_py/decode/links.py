@@ -16,7 +16,6 @@ NAMES = {
     3: "AX25",
     8: "SLIP",
     11: "ATM_RFC1483",
-    105: "IEEE802_11",
     106: "ATM_CLIP",
     114: "LTALK",
     118: "CISCO_IOS",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.capture import LINK_PRINTED
 from tcptrace_py.tables import connections
 from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
@@ -123,7 +124,7 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "sha256": None,
         "format": info.format,
         "compression": info.compression,
-        "link_types": [str(number) for number in sorted(info.link_types)],
+        "link_types": [str(number) for number in sorted(info.link_types) if number != LINK_PRINTED],
         "status": info.status,
         "reason": info.reason,
         "message": info.message,
