@@ -5,7 +5,6 @@ Knows what can happen to such a file: it grows, is cut off, gives its name to an
 
 from __future__ import annotations
 
-import io
 import os
 import select
 import stat
@@ -13,7 +12,7 @@ import time
 from pathlib import Path
 
 from tcptrace_py.capture.damage import Damage, Stopped
-from tcptrace_py.capture.source import open_path
+from tcptrace_py.capture.source import open_path, standard_input
 
 PAUSE_S = 0.1  # between two looks at a file: soon enough for a reader, too seldom to cost anything
 SAMPLE = 4096  # octets at the beginning that must stay as they are
@@ -40,7 +39,7 @@ class Following:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
         self.stopped = False
-        self._file: io.RawIOBase = io.FileIO(0, closefd=False) if self.name == "-" else open_path(self.name)
+        self._file = standard_input() if self.name == "-" else open_path(self.name)
         self._is_pipe = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
         self._begin = b""
         self._read = 0

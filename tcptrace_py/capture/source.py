@@ -72,7 +72,7 @@ class Source:
 def open_source(source: Any, extent: Extent | None = None) -> Source:
     """A path, "-" for standard input, or a binary file object; `extent` is what was read of the path before."""
     if isinstance(source, str) and source == "-":
-        return Source(open(0, "rb", buffering=0, closefd=False), "-", owned=True)
+        return Source(standard_input(), "-", owned=True)
     if isinstance(source, (str, os.PathLike)):
         file = open_path(os.fspath(source))
         try:
@@ -85,6 +85,14 @@ def open_source(source: Any, extent: Extent | None = None) -> Source:
     if isinstance(source, io.TextIOBase):
         raise UsageError("a file object must be opened in binary mode ('rb')")
     return Source(source, str(getattr(source, "name", "") or f"<{type(source).__name__}>"))
+
+
+def standard_input() -> io.RawIOBase:
+    """Standard input, unbuffered; closing it leaves it open."""
+    try:
+        return io.FileIO(0, closefd=False)
+    except OSError:
+        raise UnreadableError("standard input is closed", "cannot_open") from None
 
 
 def open_path(path: str) -> io.RawIOBase:

@@ -304,3 +304,11 @@ def test_44_what_cannot_be_followed(tmp_path, args, said):
     result = CliRunner().invoke(app, ["analyze", "-q", "--follow", *args])
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow"]])
+def test_43_standard_input_is_closed(follow):
+    command = f"exec {sys.executable} -m tcptrace_py.views.cli analyze -q {' '.join(follow)} - <&-"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (4, "", "tcpflows: -: standard input is closed\n")
