@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tcptrace_py.capture.source import Window
 
-MOST = 1 << 18  # bytes unpacked at a time
+MOST = 1 << 16  # bytes unpacked at a time: what an error in the middle may take with it
 MAX_XZ_MEMORY = 256 << 20
 MAX_ZSTD_WINDOW = 128 << 20
 FEED = 1 << 16

@@ -1,13 +1,16 @@
 """Inputs 39 to 41: compressed captures, and memory, which is measured in a process of its own (also 9, 10, 37)."""
 
 import bz2
+import contextlib
 import gzip
 import json
 import lzma
 import os
+import random
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import lz4.frame
@@ -97,6 +100,26 @@ def test_40_bad_checksum(analyze, story):
     assert answer.said.startswith("the gzip data is damaged (")
     assert answer.said.endswith(f", at byte {len(WHOLE)}; 10 packets kept")
     assert answer.capture["reason"] == "bad_compression"
+
+
+def test_40_damage_in_the_middle(analyze):
+    """What one step had unpacked may be lost with it, 64 KiB at most; what is kept are whole packets, and right."""
+    chance = random.Random(40)
+    packets = [(TEN[0][0] + n * 1000, FRAMES[0] + bytes(chance.choices(b"abcdef", k=600))) for n in range(2000)]
+    whole = pcap(packets)
+    packed = bytearray(gzip.compress(whole))
+    at = len(packed) // 2
+    packed[at : at + 40] = b"\xff" * 40
+    answer = analyze(bytes(packed))
+    sound = 0
+    unpacker = zlib.decompressobj(wbits=31)
+    with contextlib.suppress(zlib.error):
+        for byte in packed:
+            sound += len(unpacker.decompress(bytes([byte])))
+    assert (answer.code, answer.capture["reason"]) == (3, "bad_compression")
+    assert sound - 65_536 <= answer.capture["offset"] <= sound + 1000  # where two decompressors find out
+    assert answer.capture["packets_read"] == whole_records(whole[: answer.capture["offset"]])
+    assert answer.capture["packets_read"] > 800
 
 
 @pytest.mark.parametrize("name", PACK)
