@@ -41,6 +41,7 @@ class Following:
         self.stopped = False
         self._file = standard_input() if self.name == "-" else open_path(self.name)
         self._is_pipe = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._start = 0 if self._is_pipe else os.lseek(self._file.fileno(), 0, os.SEEK_CUR)  # of standard input
         self._begin = b""
         self._read = 0
 
@@ -71,11 +72,11 @@ class Following:
     def _take(self, target: memoryview) -> int:
         """What there is now; `Damage` where it is not what stood behind the octets before."""
         descriptor = self._file.fileno()
-        size = os.fstat(descriptor).st_size
+        size = os.fstat(descriptor).st_size - self._start
         if size < self._read:
             raise Damage("truncated", f"cut off while it was followed ({self._read} bytes before, {size} now)")
         got = self._file.readinto(target) or 0
-        if os.pread(descriptor, len(self._begin), 0) != self._begin:
+        if os.pread(descriptor, len(self._begin), self._start) != self._begin:
             raise Damage("rewritten", "written anew while it was followed")
         if len(self._begin) < SAMPLE:
             self._begin += bytes(target[: min(got, SAMPLE - len(self._begin))])

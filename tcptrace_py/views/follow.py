@@ -59,16 +59,22 @@ def follow(request: Request, kind: str, choice: Choice | None) -> tuple[ExitCode
                 deque(live, maxlen=0)
         except UnreadableError as error:
             progress.clear()
-            say(f"{path}: {_words(ended[0])} before any packet could be read" if source.stopped else str(error))
-            return ended[0] if source.stopped else error.exit_code, None
+            say(f"{path}: {_words(ended[0])} before any packet could be read" if ended else str(error))
+            return ended[0] if ended else error.exit_code, None
     progress.clear()
     if not choice:
         emit(summary_lines(live.summary, width(), top=request.top))
     complain(live)
-    if source.stopped:
-        say(f"{path}: {_words(ended[0])}; {count(live.summary.packets, 'packet')} read, results up to there are final")
-        return ended[0], live
-    return ExitCode.OK if live.status == "ok" else ExitCode.PARTIAL, live
+    return _ending(live, ended), live
+
+
+def _ending(live: Live, ended: list[ExitCode]) -> ExitCode:
+    """The exit code of what was followed to an end, whoever made it."""
+    if ended:
+        read = count(live.summary.packets, "packet")
+        say(f"{live.path}: {_words(ended[0])}; {read} read, results up to there are final")
+        return ended[0]
+    return {"ok": ExitCode.OK, "partial": ExitCode.PARTIAL}.get(live.status, ExitCode.UNREADABLE)
 
 
 def _only(captures: list[str]) -> str:

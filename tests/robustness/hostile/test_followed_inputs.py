@@ -165,6 +165,31 @@ def test_44_a_live_pipe(tmp_path, follow, way):
     assert followed.end() == (0, [], "")
 
 
+def test_44_a_growing_file_as_standard_input(tmp_path, follow):
+    """From where it stands: somebody has read the lines before the capture."""
+    path = tmp_path / "growing"
+    path.write_bytes(b"a line before it\n" + WHOLE[:24] + RECORDS[0])
+    with path.open("rb", buffering=0) as stdin:
+        stdin.readline()
+        followed = follow("-", "-t", "timeline", "-f", "ndjson", stdin=stdin)
+    assert followed.frames(1) == [1]
+    append(path, RECORDS[1])
+    assert followed.frames(1) == [2]
+    os.truncate(path, 20)
+    code, _, err = followed.end()
+    before = len(WHOLE[:24] + RECORDS[0] + RECORDS[1])
+    said = f"cut off while it was followed ({before} bytes before, 3 now), at byte {before}; 2 packets kept"
+    assert (code, err) == (3, f"tcpflows: -: {said}\n")
+
+
+def test_44_link_types_that_are_not_decoded(follow):
+    followed = follow("-", stdin=subprocess.PIPE)
+    followed.process.stdin.write(pcap(TEN, link=189))
+    followed.process.stdin.close()
+    code, _, err = followed.end()
+    assert (code, err) == (4, "tcpflows: -: link type 189 (USB_LINUX) is not decoded: 10 packets not used\n")
+
+
 def test_44_a_pipe_that_is_cut_is_partial(tmp_path, follow):
     followed = follow("-", "-t", "timeline", "-f", "ndjson", stdin=subprocess.PIPE)
     followed.process.stdin.write(WHOLE[:-7])
