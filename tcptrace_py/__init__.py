@@ -8,15 +8,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError, UsageError
+from tcptrace_py.errors import ChangedError, OutputError, TraceError, UnreadableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from tcptrace_py.analysis import Connection, Summary, Trace, analyze, stream
+    from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
+    "ChangedError",
     "Connection",
     "Limits",
     "OutputError",
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "analyze",
     "compare_tools",
+    "follow",
     "stream",
 ]
 

@@ -12,9 +12,12 @@ from tcptrace_py.options import Limits, Options
 from tcptrace_py.trace import Connection, Summary, Trace, name_of, rereadable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Connection", "Summary", "Trace", "analyze", "compiled", "stream"]
+    from tcptrace_py.capture.following import Following
+
+__all__ = ["Connection", "Summary", "Trace", "analyze", "compiled", "follow", "stream"]
 
 DEFAULT = Options()
 
@@ -35,6 +38,7 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     msl2_ns: int = DEFAULT.msl2_ns,
     batch_size: int = DEFAULT.batch_size,
     overlaps: bool = DEFAULT.overlaps,
+    resync: bool = DEFAULT.resync,
     limits: Limits = DEFAULT.limits,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Trace:
@@ -66,6 +70,10 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     overlaps : bool
         Compare octets that come again with those captured before (`seq_overlap_diff`): the last 64 KiB of each of the
         1,024 directions that sent last are held.  Slower.
+    resync : bool
+        After damage in the middle of a pcap or pcapng file, go on at the next place that looks like a packet, instead
+        of stopping.  What was left out is told (`cap_gap` in `events`; the `captures` table), and the first segment of
+        each connection after it is marked ``after_gap`` in the timeline.
     progress : callable, optional
         Called with the bytes read and their total (None if not known).
 
@@ -78,8 +86,29 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     UnreadableError
         When no packet can be had from the input.  A damaged capture is no error: see `Trace.status`.
     """
-    options = Options(reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, batch_size, overlaps, limits)
+    options = Options(
+        reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, batch_size, overlaps, resync, limits
+    )
     return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
+
+
+def follow(path: str | os.PathLike[str]) -> Following:
+    """A capture that is still being written, as a file object for `stream` or `analyze` that waits for more.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that grows, a named pipe, or ``"-"`` for standard input.
+
+    Returns
+    -------
+    Following
+        It ends when the pipe is closed, the file is cut off, replaced or removed (then the result is ``partial``), or
+        somebody calls its `stop()`.
+    """
+    from tcptrace_py.capture.following import Following
+
+    return Following(path)
 
 
 def stream(source: Any, **options: Any) -> Iterator[Connection]:
@@ -106,9 +135,12 @@ def stream(source: Any, **options: Any) -> Iterator[Connection]:
     def again() -> Trace:
         if not rereadable(source):
             raise UsageError(f"{path} cannot be read again: analyze(..., tables=['timeline']) keeps its segments")
-        return Trace(source, chosen, frozenset())
+        return Trace(source, chosen, frozenset(), before=ended[0] if ended else None)
 
+    ended: list[pipeline.Pass] = []
     for done in pipeline.steps(source, chosen, keep=frozenset({"connections"})):
+        if done.extent:
+            ended.append(done)
         for conn in done.tracker.finished:
             yield Connection(conn.conn_id, again, connection(done, conn, path, instances))
         done.tracker.finished.clear()

@@ -262,6 +262,9 @@ ANOMALIES = (
             "More transmissions waited for their ACK than are remembered: the oldest gave no RTT sample", "bounds",
             sentence="more unacknowledged segments than the bound max_unacked; not every RTT was measured",
             one_sided=True),
+    Anomaly(81, "cap_gap", _W,
+            "A damaged stretch of the capture was left out before this frame (--resync): what it held is missing",
+            "capture", sentence="{evidence} left out as damaged", one_sided=True),
 )
 # fmt: on
 

@@ -56,6 +56,12 @@ class UnsupportedError(UnreadableError):
     """A capture format that is known by name and not read."""
 
 
+class ChangedError(UnreadableError):
+    """The input is no longer what it was in an earlier reading."""
+
+    exit_code = ExitCode.PARTIAL
+
+
 class UsageError(TraceError):
     """The request itself makes no sense: an unknown column, an impossible option."""
 

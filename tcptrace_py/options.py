@@ -6,16 +6,19 @@ have them from here.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from tcptrace_py.errors import UsageError
+
+MOST = (1 << 31) - 1
+MOST_OCTETS = (1 << 63) - 1
 
 
 class Bound(NamedTuple):
     """A bound on what hostile or endless input may take: its name, default and least value, and what it does.
 
-    `counter` is the column of the `captures` table that tells how often it was reached, `mark` the finding on the
+    How often it was reached stands in the column `limits` of the `captures` table.  `mark` is the finding on the
     connections that it touched (empty: it touches packets or the input, which are counted by reason).
     """
 
@@ -23,13 +26,12 @@ class Bound(NamedTuple):
     default: int
     meaning: str
     reached: str
-    counter: str
     mark: str
     least: int
 
 
-def _bound(default: int, meaning: str, reached: str, *, mark: str = "", counter: str = "", least: int = 1) -> Any:  # noqa: PLR0913 - the columns of a declaration
-    told = {"meaning": meaning, "reached": reached, "mark": mark, "counter": counter, "least": least}
+def _bound(default: int, meaning: str, reached: str, *, mark: str = "", least: int = 1) -> Any:
+    told = {"meaning": meaning, "reached": reached, "mark": mark, "least": least}
     return field(default=default, metadata=told)
 
 
@@ -75,24 +77,25 @@ class Limits:
         "corrections by later evidence that are remembered for the timeline",
         "later ones are counted in the totals, and the timeline shows what was known before",
     )
-    max_fragments: int = _bound(
+    max_datagrams: int = _bound(
         4096,
         "fragmented IP datagrams held at once",
         "the oldest is given up; its packets count as unused_fragment",
     )
-    max_tunnels: int = _bound(
-        4, "tunnels inside each other", "the packet is not used", counter="unused_depth_limit", least=0
-    )
-    max_vlans: int = _bound(8, "VLAN tags of a packet", "the packet is not used", counter="unused_depth_limit", least=0)
-    max_extension_headers: int = _bound(
-        16, "IPv6 extension headers of a packet", "the packet is not used", counter="unused_depth_limit", least=0
+    max_tunnels: int = _bound(4, "tunnels inside each other", "the packet is not used", least=0)
+    max_vlans: int = _bound(8, "VLAN tags of a packet", "the packet is not used", least=0)
+    max_extension_headers: int = _bound(16, "IPv6 extension headers of a packet", "the packet is not used", least=0)
+
+    max_uncompressed: int = _bound(
+        0, "octets inside a compressed input; 0: any number", "the input counts as cut short there", least=0
     )
 
     def __post_init__(self) -> None:
         for bound in BOUNDS:
             value = getattr(self, bound.name)
-            if not bound.least <= value < 1 << 31:
-                raise UsageError(f"{bound.name} is from {bound.least} to {(1 << 31) - 1}, not {value}")
+            most = MOST_OCTETS if bound.name == "max_uncompressed" else MOST
+            if not bound.least <= value <= most:
+                raise UsageError(f"{bound.name} is from {bound.least} to {most}, not {value}")
 
 
 BOUNDS = tuple(
@@ -101,13 +104,11 @@ BOUNDS = tuple(
         one.default,  # type: ignore[arg-type]  # every field of Limits has a number
         one.metadata["meaning"],
         one.metadata["reached"],
-        one.metadata["counter"] or f"reached_{one.name}",
         one.metadata["mark"],
         one.metadata["least"],
     )
     for one in fields(Limits)
 )
-COUNTED = tuple(bound for bound in BOUNDS if bound.counter == f"reached_{bound.name}")
 
 
 def _option(default: Any, flag: str, help: str, *, least: int | None = None) -> Any:  # noqa: A002 - as typer names it
@@ -128,6 +129,7 @@ class Options:
     idle_timeout_ns: int = _option(0, "--idle-timeout", "Split a connection idle that long; 0 never does.", least=0)
     batch_size: int = _option(4096, "", "Segments handled together.", least=1)
     overlaps: bool = _option(False, "--overlaps", "Compare octets that come again with those before (slower).")
+    resync: bool = _option(False, "--resync", "After damage, go on at the next packet that makes sense.")
     limits: Limits = field(default=Limits(), metadata={"flag": "", "help": "Bounds on memory and time.", "least": None})
 
     def __post_init__(self) -> None:
@@ -137,17 +139,5 @@ class Options:
                 raise UsageError(f"{one.name} is at least {least}, not {value}")
         if self.reader not in ("own", "dpkt"):
             raise UsageError(f"reader is 'own' or 'dpkt', not {self.reader!r}")
-
-
-def with_limits(given: dict[str, int], base: Limits | None = None) -> Limits:
-    """Some bounds changed, by name.
-
-    Raises
-    ------
-    UsageError
-        For a name that is none.
-    """
-    for name in given:
-        if name not in Limits.__dataclass_fields__:
-            raise UsageError(f"there is no bound {name!r}; there are {', '.join(bound.name for bound in BOUNDS)}")
-    return Limits(**asdict(base or Limits()) | given)
+        if self.resync and self.reader == "dpkt":
+            raise UsageError("resync is for our own reader: dpkt's stops where it stops")

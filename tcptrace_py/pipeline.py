@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcptrace_py.capture import CaptureInfo, open_capture
+from tcptrace_py.capture import CaptureInfo, Mark, open_capture
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
+from tcptrace_py.decode.links import is_decoded, named
+from tcptrace_py.errors import ChangedError
 from tcptrace_py.flows import FlowTable
 from tcptrace_py.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcptrace_py.capture import Frames
+    from tcptrace_py.capture import Extent, Frames
     from tcptrace_py.decode import QuotedError
     from tcptrace_py.options import Options
 
@@ -38,6 +41,7 @@ class Pass:
     flows: FlowTable
     decoder: Any
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
+    extent: Extent | None = None  # what was read of a file
 
     @property
     def unused(self) -> list[int]:
@@ -45,15 +49,39 @@ class Pass:
         return list(self.decoder.unused)
 
     @property
-    def reached(self) -> dict[str, int]:
+    def limits(self) -> Counter[str]:
         """How often each bound was reached, by its name."""
-        return {**self.tracker.reached, **self.decoder.reached}
+        reached: Counter[str] = self.info.limits + self.decoder.limits + Counter(self.tracker.reached)
+        return reached
+
+    def tell_undecoded_links(self) -> None:
+        """Frames of a link type that is not decoded make a result partial; an input of nothing else is unsupported."""
+        info = self.info
+        links = {link: number for link, number in info.link_types.items() if not is_decoded(link)}
+        if not links:
+            return
+        text = "; ".join(f"{named(link)} is not decoded: {number} packets not used" for link, number in links.items())
+        if info.status != "ok":
+            info.notes.append(text)
+            return
+        info.status = "partial" if len(links) < len(info.link_types) else "unsupported"
+        info.reason, info.message = "unsupported_link", text
 
     def check(self) -> None:
         """Every packet is accounted for: it has a row, or is counted by reason."""
         read, used, unused = self.info.packets_read, self.tracker.packets, sum(self.unused)
         if read != used + unused:
             raise AssertionError(f"{read} packets read, but {used} with a row and {unused} not used")
+
+    def check_same(self, before: Pass) -> None:
+        """Two passes over one input saw the same."""
+        now, then = (
+            (done.info.packets_read, done.tracker.row, done.tracker.next_id, done.unused, done.info.last_time_ns)
+            for done in (self, before)
+        )
+        if now != then:
+            why = "its packets are others now" if now[0] == then[0] else f"{now[0]} packets now, {then[0]} before"
+            raise ChangedError(f"{self.info.path}: changed while it was read ({why}); run it again", "changed")
 
 
 def run(
@@ -76,15 +104,24 @@ def run(
     return done
 
 
-def steps(
+def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     source: Any,
     options: Options,
     *,
     keep: frozenset[str] = frozenset(),
     sink: Sink | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    before: Pass | None = None,
 ) -> Iterator[Pass]:
-    """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended."""
+    """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended.
+
+    `before` is an earlier pass over the same input: only what that one read is read, and it must be the same.
+
+    Raises
+    ------
+    ChangedError
+        When it is not.
+    """
     flows = FlowTable(int.from_bytes(os.urandom(8)))
     make: Any = Tracker  # compiled: its signature is not for the type checker
     seen = make(
@@ -98,7 +135,14 @@ def steps(
         _overlaps(options),
     )
     decoder = _decoder(options)
-    with open_capture(source, link_type=options.link_type, reader=options.reader) as reader:
+    with open_capture(
+        source,
+        link_type=options.link_type,
+        reader=options.reader,
+        resync=options.resync,
+        max_uncompressed=options.limits.max_uncompressed,
+        extent=before.extent if before else None,
+    ) as reader:
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
@@ -111,7 +155,11 @@ def steps(
             decoder.finish()
             stage.flush()
             seen.finish()
+    done.extent = reader.extent
+    done.tell_undecoded_links()
     done.check()
+    if before is not None:
+        done.check_same(before)
     yield done
 
 
@@ -162,10 +210,14 @@ class _Stage:
         self.quoted.n = 1
         self.slots = memoryview(zeros("i", capacity))
         self.sides = memoryview(zeros("B", capacity))
+        self.since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
 
     def take(self, frames: Frames, *, live: bool) -> None:
         """Decode a run of frames, and track each batch that is full; of a live input whatever there is."""
         at = 0
+        if frames.n and frames.marks[0] & Mark.AFTER_GAP:
+            self.flush()
+            self.since_gap = set()
         while at < frames.n:
             at = self.done.decoder.decode(frames, at, self.batch)
             if self.batch.n == self.batch.capacity or at < frames.n:
@@ -180,6 +232,8 @@ class _Stage:
             return
         slots, sides = self.slots, self.sides
         self.done.flows.assign(batch, slots, sides)
+        if self.since_gap is not None:
+            self._mark_after_gap(self.since_gap)
         at = 0
         for quote in quotes:
             tracker.track(batch, slots, sides, at, quote.row)
@@ -191,6 +245,14 @@ class _Stage:
             self.sink.rows(batch, tracker)
         batch.n = 0
         quotes.clear()
+
+    def _mark_after_gap(self, spoken: set[int]) -> None:
+        """The first row of each connection after a gap in the capture is marked."""
+        marks: Any = self.batch.column("marks")
+        for row in range(self.batch.n):
+            if self.slots[row] not in spoken:
+                spoken.add(self.slots[row])
+                marks[row] |= Mark.AFTER_GAP
 
     def _attach(self, quote: QuotedError) -> None:
         """Find the connection whose segment an ICMP error quotes, if it is one that we have seen."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
-from tcptrace_py.errors import UsageError
+from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
 from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown
 
 if TYPE_CHECKING:
@@ -67,16 +67,20 @@ class Trace:
         options: Options,
         tables: frozenset[str],
         progress: Callable[[int, int | None], None] | None = None,
+        before: pipeline.Pass | None = None,
     ) -> None:
         self.path = name_of(source)
         self._source = source
         self._options = options
         self._batches: dict[str, list[pa.RecordBatch]] = {}
         _check(tables)
-        if rereadable(source):  # the timeline is large, and can be had again, a batch at a time
+        self._rereadable = rereadable(source)
+        if self._rereadable:  # the timeline is large, and can be had again, a batch at a time
             tables -= {"timeline"}
-        self._done = self._read(tables, progress)
-        self.summary = _summary(self._done, self.path)
+        if before is not None:
+            self._done = before
+        self._done = self._read(tables, progress, before)
+        self.summary = summary_of(self._done, self.path)
 
     @property
     def status(self) -> str:
@@ -172,10 +176,11 @@ class Trace:
             for batch in self.batches("connections"):
                 yield as_batch(name, view.rows(as_rows(batch)), view.columns)
             return
-        if not rereadable(self._source):
+        if not self._rereadable:
             raise UsageError(f"{self.path} cannot be read again: a view needs a file")
         replay = view.replay(self.path)
-        pipeline.run(self._source, self._options, sink=replay)
+        for _ in self._second_reading(replay):
+            pass
         yield as_batch(name, view.rows(replay.records()), view.columns)
 
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
@@ -197,14 +202,22 @@ class Trace:
 
     # -- readings ------------------------------------------------------------------------------------------------
 
-    def _read(self, tables: frozenset[str], progress: Callable[[int, int | None], None] | None) -> pipeline.Pass:
+    def _read(
+        self,
+        tables: frozenset[str],
+        progress: Callable[[int, int | None], None] | None,
+        before: pipeline.Pass | None = None,
+    ) -> pipeline.Pass:
         """Read the input and keep `tables`."""
         held = None
         if "timeline" in tables:
             from tcptrace_py.tables.timeline import Held
 
             held = Held(self.path)
-        done = pipeline.run(self._source, self._options, keep=tables & KEPT, sink=held, progress=progress)
+        if before is None:
+            done = pipeline.run(self._source, self._options, keep=tables & KEPT, sink=held, progress=progress)
+        else:
+            *_, done = self._second_reading(held, tables & KEPT)
         if tables & KEPT:
             from tcptrace_py.tables.build import kept_tables
 
@@ -222,10 +235,10 @@ class Trace:
         missing = (tables & KEPT) - self._batches.keys()
         if missing:
             self._again(missing)
-            self._done = self._read(frozenset(missing), None)
+            self._done = self._read(frozenset(missing), None, self._done)
 
     def _again(self, tables: Iterable[str]) -> None:
-        if not rereadable(self._source):
+        if not self._rereadable:
             raise _gone(self.path, f"analyze(..., tables=[{', '.join(map(repr, sorted(tables)))}])")
 
     def _timeline(self, conn_id: int | None) -> Iterator[pa.RecordBatch]:
@@ -236,9 +249,20 @@ class Trace:
             return
         self._again({"timeline"})
         rows = TimelineRows(self.path, _amendments(self._done), conn_id)
-        for _ in pipeline.steps(self._source, self._options, sink=rows):
+        for _ in self._second_reading(rows):
             yield from rows.ready
             rows.ready.clear()
+
+    def _second_reading(
+        self, sink: pipeline.Sink | None, keep: frozenset[str] = frozenset()
+    ) -> Iterator[pipeline.Pass]:
+        """As much of the input again as was read before."""
+        try:
+            yield from pipeline.steps(self._source, self._options, keep=keep, sink=sink, before=self._done)
+        except UnreadableError as error:
+            if isinstance(error, ChangedError):
+                raise
+            raise ChangedError(f"{error}; it was read before", "changed") from None
 
     def _frame(self, table: str) -> pd.DataFrame:
         from tcptrace_py.tables.dataframe import dataframe
@@ -339,7 +363,8 @@ def _amendments(done: pipeline.Pass) -> Any:
     return Amendments(done.tracker.log.states, done.tracker.log.labels)
 
 
-def _summary(done: pipeline.Pass, path: str) -> Summary:
+def summary_of(done: pipeline.Pass, path: str) -> Summary:
+    """The summary of a pass."""
     from tcptrace_py.tables import build, connections
 
     seen = done.tracker

@@ -27,6 +27,7 @@ ORIGINAL_TOO_SMALL = cython.declare(cython.int, int(Mark.ORIGINAL_TOO_SMALL))
 TIME_ODD = cython.declare(cython.int, int(Mark.TIME_ODD))
 
 NS = cython.declare(cython.longlong, 1_000_000_000)
+DAY = cython.declare(cython.uint, 86_400)
 LATEST = cython.declare(cython.longlong, (1 << 63) - 1)
 MAX_BLOCK = cython.declare(cython.longlong, 16 * 1024 * 1024)
 SECTION = cython.declare(cython.uint, 0x0A0D0D0A)  # the same in both byte orders
@@ -80,6 +81,7 @@ class PcapLayout:
     max_record = cython.declare(cython.uint, visibility="public")
     link = cython.declare(cython.int, visibility="public")
     fcs = cython.declare(cython.uint, visibility="public")
+    last_seconds = cython.declare(cython.uint, visibility="public")  # of the last record that has a time; 0: none yet
 
     def __init__(self, big: cython.bint, header: cython.Py_ssize_t, ticks: cython.longlong) -> None:
         self.big = big
@@ -89,6 +91,7 @@ class PcapLayout:
         self.max_record = 262_144
         self.link = 1
         self.fcs = 0
+        self.last_seconds = 0
 
 
 @cython.final
@@ -164,6 +167,7 @@ def scan_pcap(
     ticks: cython.longlong = layout.ticks
     tick_ns: cython.longlong = NS // ticks
     fcs: cython.uint = layout.fcs
+    last: cython.uint = layout.last_seconds
     n: cython.Py_ssize_t = rows.n
     first: cython.Py_ssize_t = n
     stop: cython.int = FULL
@@ -196,8 +200,10 @@ def scan_pcap(
             mark = 0
             if fraction >= ticks:  # carried into the seconds
                 mark = TIME_ODD
-            if seconds == 0 and fraction == 0 and size == 0 and wire == 0:  # a hole in the file, not a packet of 1970
+            if seconds == 0 and fraction == 0 and (last > DAY or (size == 0 and wire == 0)):  # a hole in the file
                 mark = NO_TIME | TIME_ODD
+            else:
+                last = seconds
             offset[n] = at + header
             at += header + cython.cast(cython.Py_ssize_t, size)
             if size > wire:
@@ -213,6 +219,7 @@ def scan_pcap(
         for i in range(first, n):
             link[i] = layout.link
             interface[i] = 0
+    layout.last_seconds = last
     rows.n = n
     rows.at = at
     return stop
@@ -358,23 +365,31 @@ def scan_pcapng(
 @cython.ccall
 @cython.boundscheck(False)
 def survey(rows: Rows, n: cython.Py_ssize_t):
-    """Earliest and latest time of `n` rows (None where none has a time), and whether they share one link type."""
+    """Earliest and latest time of `n` rows (None where none has one), whether all share a link type, marks, length.
+
+    The marks are those of any row; the length is the largest captured one.
+    """
     if n < 1 or n > rows.capacity:
         raise ValueError("so many rows there are not")
     link: cython.int[::1] = rows.link
     marks: cython.int[::1] = rows.marks
     time_ns: cython.longlong[::1] = rows.time_ns
+    captured: cython.longlong[::1] = rows.captured
     i: cython.Py_ssize_t
     timed: cython.Py_ssize_t = 0
     one_link: cython.bint = True
+    any_mark: cython.int = 0
+    longest: cython.longlong = 0
     first: cython.longlong = LATEST
     last: cython.longlong = -LATEST
     with cython.nogil:
         for i in range(n):
             if link[i] != link[0]:
                 one_link = False
+            any_mark |= marks[i]
+            longest = max(longest, captured[i])
             if not marks[i] & NO_TIME:
                 first = min(first, time_ns[i])
                 last = max(last, time_ns[i])
                 timed += 1
-    return (first if timed else None, last if timed else None, one_link)
+    return (first if timed else None, last if timed else None, one_link, any_mark, longest)

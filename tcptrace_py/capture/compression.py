@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from tcptrace_py.capture.source import Window
 
-MOST = 1 << 18  # bytes unpacked at a time
-XZ_MEMORY = 256 << 20
-ZSTD_WINDOW = 128 << 20
+MOST = 1 << 16  # bytes unpacked at a time: what an error in the middle may take with it
+MAX_XZ_MEMORY = 256 << 20
+MAX_ZSTD_WINDOW = 128 << 20
 FEED = 1 << 16
 ZSTD_FEED = 1 << 10  # its output has no bound of its own; run-length blocks make 32 MB of this
 
@@ -45,9 +45,11 @@ def compression_of(head: bytes) -> str:
 
 
 class Unpacked:
-    """A stream of the bytes inside compressed ones; all members, one after the other."""
+    """A stream of the bytes inside compressed ones; all members, one after the other, up to a bound if there is one."""
 
-    def __init__(self, packed: Window, name: str) -> None:
+    def __init__(self, packed: Window, name: str, max_uncompressed: int = 0) -> None:
+        self._most = max_uncompressed
+        self._given = 0
         self.live = packed.live
         self._packed = packed
         self._name = name
@@ -62,8 +64,14 @@ class Unpacked:
                 return 0
             self._out = memoryview(out)
         size = min(len(self._out), len(target))
+        if self._most:
+            size = min(size, self._most - self._given)
+            if not size:
+                why = f"more than {self._most} bytes are inside the {self._name} data (max_uncompressed)"
+                raise Damage("max_uncompressed", why, bound="max_uncompressed")
         target[:size] = self._out[:size]
         self._out = self._out[size:]
+        self._given += size
         return size
 
     def _unpack(self) -> bytes:
@@ -75,7 +83,9 @@ class Unpacked:
         try:
             out: bytes = unpacker.inner.decompress(data, MOST)
         except unpacker.errors as error:
-            raise Damage("bad_compression", f"the {self._name} data is damaged ({error})") from error
+            raise _refusal(self._name, str(error)) or Damage(
+                "bad_compression", f"the {self._name} data is damaged ({error})"
+            ) from error
         if unpacker.inner.eof:  # what it did not want is the next member's
             unused = unpacker.inner.unused_data or b""
             self._packed.use(self._packed.start - len(unused))
@@ -112,6 +122,17 @@ class Unpacked:
         return True
 
 
+def _refusal(name: str, error: str) -> Damage | None:
+    """The bound that a decompressor's error is about."""
+    if "requires too much memory" in error:
+        wanted, bound, octets = "a window of more than", "max_zstd_window", MAX_ZSTD_WINDOW
+    elif "Memory usage limit" in error:
+        wanted, bound, octets = "more memory than", "max_xz_memory", MAX_XZ_MEMORY
+    else:
+        return None
+    return Damage("memory_limit", f"the {name} data wants {wanted} {octets >> 20} MiB", bound=bound)
+
+
 def _gzip() -> _Unpacker:
     try:
         from isal import igzip_lib
@@ -132,7 +153,7 @@ def _bzip2() -> _Unpacker:
 def _xz() -> _Unpacker:
     import lzma
 
-    return _Unpacker(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY), (lzma.LZMAError,))
+    return _Unpacker(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY), (lzma.LZMAError,))
 
 
 def _zstd() -> _Unpacker:
@@ -190,7 +211,7 @@ class _Zstd:
     needs_input = True
 
     def __init__(self, zstandard: Any) -> None:
-        self._inner = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
+        self._inner = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).decompressobj()
 
     @property
     def eof(self) -> bool:

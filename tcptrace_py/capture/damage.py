@@ -22,13 +22,18 @@ class Stop(IntEnum):
 
 
 class Damage(Exception):  # noqa: N818  it never leaves this room
-    """The input makes no sense from `offset` (of the uncompressed bytes) on."""
+    """The input makes no sense from `offset` (of the uncompressed bytes) on; `bound` is the one that was reached."""
 
-    def __init__(self, reason: str, message: str, offset: int | None = None) -> None:
+    def __init__(self, reason: str, message: str, offset: int | None = None, bound: str = "") -> None:
         super().__init__(message)
+        self.bound = bound
         self.reason = reason
         self.message = message
         self.offset = offset
+
+
+class Stopped(Damage):
+    """No damage: whoever reads has said that this is the end."""
 
 
 def cut_short(what: str, offset: int, wanted: int, got: int) -> Damage:
@@ -36,6 +41,6 @@ def cut_short(what: str, offset: int, wanted: int, got: int) -> Damage:
     return Damage("cut_short", f"cut short in {what} at byte {offset} (wanted {wanted}, got {got})", offset)
 
 
-def damaged(what: str, offset: int, why: str, reason: str = "bad_length") -> Damage:
+def damaged(what: str, offset: int, why: str, reason: str = "bad_length", bound: str = "") -> Damage:
     """A field of `what`, which begins at `offset`, cannot be right."""
-    return Damage(reason, f"damaged in {what} at byte {offset} ({why})", offset)
+    return Damage(reason, f"damaged in {what} at byte {offset} ({why})", offset, bound)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.columns import zeros
 
@@ -19,10 +20,27 @@ class Mark(IntFlag):
     """What a container says about one frame beyond its bytes."""
 
     NO_TIME = 1  # simple packet block, text without a time stamp
-    AFTER_GAP = 2  # the first frame found after damage was skipped
+    AFTER_GAP = 2  # the first frame found after damage was left out
     ORIGINAL_TOO_SMALL = 4  # original length below the captured length
     ORIGINAL_UNKNOWN = 16  # the source does not tell how long the frame was on the wire
     TIME_ODD = 8  # fraction of a second >= 1 s (carried), finer than 1 ns (floored), or beyond int64
+
+
+MARK_MEANING = {
+    Mark.NO_TIME: "without a time",
+    Mark.ORIGINAL_TOO_SMALL: "longer than their original length",
+    Mark.TIME_ODD: "with an odd time (a fraction of a second above 1 s, finer than 1 ns, out of range, or 0)",
+}
+"""Marks that an input is told of, in words that follow "N packets"."""
+
+
+class Gap(NamedTuple):
+    """A stretch of the input that was left out: where it begins, its octets, and the frame found behind it."""
+
+    offset: int
+    octets: int
+    frame: int
+    time_ns: int | None
 
 
 @dataclass(slots=True)
@@ -76,7 +94,8 @@ class CaptureInfo:
     `status` is ``ok``, ``partial`` (damaged; everything before the damage was kept), ``unreadable`` or
     ``unsupported``; `reason` is a snake_case code, `message` the same in words (without the file's name),
     `offset` the byte of the uncompressed input at which the damage begins.  `first_time_ns` and `last_time_ns` are
-    the earliest and the latest time, whatever the order of the frames.
+    the earliest and the latest time, whatever the order of the frames.  `gaps` holds the first thousand of
+    the stretches that were left out.  `limits` says how often each bound was reached, by its name.
     """
 
     path: str
@@ -92,3 +111,10 @@ class CaptureInfo:
     link_types: dict[int, int] = field(default_factory=dict)  # LINKTYPE number -> packets
     interfaces: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # oddities that cost nothing: "snaplen 0 in the header"
+    gaps: list[Gap] = field(default_factory=list)
+    gap_count: int = 0
+    left_out: int = 0  # octets, in all gaps
+    limits: Counter[str] = field(default_factory=Counter)
+    marked: Counter[Mark] = field(default_factory=Counter)  # frames by mark
+    snaplen: int = 0  # as a file header has it; 0: it says nothing
+    longest: int = 0  # captured length

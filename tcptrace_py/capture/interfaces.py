@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
     from tcptrace_py.capture._scan import Section
 
-MOST_INTERFACES = 65_536
+MAX_INTERFACES = 65_536
+MAX_NAME = 256  # octets of an interface's name that are kept
 NAME, TSRESOL, FCSLEN, TSOFFSET = 2, 9, 13, 14  # options of an interface description
 NS = 10**9
 INT64_MAX = 2**63 - 1
-LARGEST_EXPONENT = {2: 63, 10: 18}
+MAX_CLOCK_EXPONENT = {2: 63, 10: 18}
+
+
+class Beyond(ValueError):  # noqa: N818  it never leaves this room
+    """A description beyond a bound."""
+
+    def __init__(self, message: str, bound: str) -> None:
+        super().__init__(message)
+        self.bound = bound
 
 
 @dataclass(slots=True)
@@ -34,14 +43,16 @@ class Interface:
     units: int = 10**6  # in a second
     shift_ns: int = 0
     fcs: int = 0  # octets at a frame's end
+    name_cut: bool = False
 
     @classmethod
     def described(cls, link: int, snaplen: int, order: str, options: Iterable[tuple[int, bytes]]) -> Interface:
-        """The interface with these options; ValueError where its clock is impossible."""
+        """The interface with these options; `Beyond` where its clock is impossible."""
         found = cls(link, snaplen)
         for code, value in options:
             if code == NAME:
-                found.name = value.rstrip(b"\0").decode("utf-8", "backslashreplace")
+                found.name_cut = len(value) > MAX_NAME
+                found.name = value[:MAX_NAME].rstrip(b"\0").decode("utf-8", "backslashreplace")
             elif code == TSRESOL and len(value) == 1:
                 found.units = _units(value[0])
             elif code == TSOFFSET and len(value) == 8:  # noqa: PLR2004
@@ -76,10 +87,10 @@ class InterfaceColumns:
         self._show(section)
 
     def add(self, section: Section, interface: Interface) -> None:
-        """One more interface of `section`; ValueError where they are too many."""
+        """One more interface of `section`; `Beyond` where they are too many."""
         n = len(self.rows)
-        if section.first + n >= MOST_INTERFACES:
-            raise ValueError(f"more than {MOST_INTERFACES} interfaces")
+        if section.first + n >= MAX_INTERFACES:
+            raise Beyond(f"more than {MAX_INTERFACES} interfaces", "max_interfaces")
         if n == len(self._link):
             old = (self._tick, self._shift, self._most, self._link, self._fcs)
             self._allot(2 * n)
@@ -107,6 +118,6 @@ class InterfaceColumns:
 def _units(resolution: int) -> int:
     """Units in a second by the option if_tsresol: a power of ten, or with the top bit of two."""
     base, exponent = (2, resolution & 0x7F) if resolution & 0x80 else (10, resolution)
-    if exponent > LARGEST_EXPONENT[base]:
-        raise ValueError(f"clock unit {base}^-{exponent}")
+    if exponent > MAX_CLOCK_EXPONENT[base]:
+        raise Beyond(f"clock unit {base}^-{exponent}", "max_clock_exponent")
     return int(base**exponent)

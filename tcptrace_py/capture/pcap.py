@@ -5,12 +5,12 @@ https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html, and for what old
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture._scan import PcapLayout, Rows, scan_pcap
 from tcptrace_py.capture.damage import Damage, Stop, cut_short, damaged
-from tcptrace_py.capture.frames import Mark
 from tcptrace_py.capture.resync import find_next
 from tcptrace_py.errors import UnreadableError
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from tcptrace_py.capture.source import Window
 
 HEADER = 24
-COMMON_SNAPLEN = 262_144
+MAX_RECORD = 262_144  # captured octets, where the header has no larger snaplen
 LARGEST_ORIGINAL = 1 << 18  # of a record that is to be believed without its predecessor
-NS, DAY = 10**9, 86_400
-LARGEST_RECORD = 16 << 20  # whatever the header claims
+DAY, M32 = 86_400, 0xFFFFFFFF
+MAX_SNAPLEN = 16 << 20  # whatever the header claims
 FCS_PRESENT = 0x0400_0000  # then the top four bits count its 16-bit words
 
 
@@ -61,14 +61,13 @@ class Pcap:
         self.rows = Rows(frames)
         self._order = variant.order
         self._layout = _layout(variant, snaplen, link)
-        self._last_seconds: int | None = None
-        self._after_gap = False
         if major != 2 or minor < 3:  # noqa: PLR2004
             self._layout.lengths_swapped = 1
         elif minor == 3:  # noqa: PLR2004  programs disagreed
             self._layout.lengths_swapped = 2
         info.format = variant.name + (" big-endian" if variant.order == ">" else "")
-        if snaplen == 0 or snaplen > LARGEST_RECORD:
+        info.snaplen = snaplen
+        if snaplen == 0 or snaplen > MAX_SNAPLEN:
             info.notes.append(f"snaplen {snaplen} in the header")
 
     def step(self, window: Window, frame: int) -> Stop:
@@ -76,16 +75,12 @@ class Pcap:
         rows = self.rows
         stop = Stop(scan_pcap(window.buffer, window.start, window.end, rows, self._layout))
         window.use(rows.at)
-        if rows.n:
-            self._last_seconds = rows.time_ns[rows.n - 1] // NS
-            if self._after_gap:
-                rows.marks[0] |= Mark.AFTER_GAP
-                self._after_gap = False
         if stop is Stop.BAD_LENGTH:
             raise damaged(
                 f"record {frame + rows.n}",
                 window.offset,
                 f"captured length {rows.wanted}, at most {self._layout.max_record} can be",
+                bound="max_record",
             )
         return stop
 
@@ -98,8 +93,16 @@ class Pcap:
 
     def recover(self, window: Window) -> bool:
         """Move the window to the next plausible record: one that leads to another, or to the end of the input."""
-        self._after_gap = find_next(window, self._layout.header, self._leads_on)
-        return self._after_gap
+        return find_next(window, self._layout.header, self._times(), self._leads_on)
+
+    def _times(self) -> re.Pattern[bytes]:
+        """What the seconds of a record may look like: a day to either side is a few values of their upper half."""
+        before = self._layout.last_seconds
+        if not before:
+            return re.compile(b"")
+        halves = range(max(before - DAY, 0) >> 16, (min(before + DAY, M32) >> 16) + 1)
+        upper = b"|".join(re.escape(struct.pack(self._order + "H", half)) for half in halves)
+        return re.compile((b"(?:%s)" if self._order == ">" else b"..(?:%s)") % upper, re.DOTALL)
 
     def _leads_on(self, window: Window) -> bool:
         header = self._layout.header
@@ -116,7 +119,8 @@ class Pcap:
         seconds, fraction, size, original = struct.unpack_from(self._order + "IIII", window.buffer, at)
         if self._layout.lengths_swapped:
             size, original = sorted((size, original))
-        if self._last_seconds is not None and abs(seconds - self._last_seconds) > DAY:
+        before = self._layout.last_seconds
+        if before and abs(seconds - before) > DAY:
             return None
         if fraction >= self._layout.ticks or not 0 < size <= min(original, self._layout.max_record):
             return None
@@ -125,7 +129,7 @@ class Pcap:
 
 def _layout(variant: _Variant, snaplen: int, link: int) -> PcapLayout:
     layout = PcapLayout(variant.order == ">", variant.record_header, variant.ticks)
-    layout.max_record = min(max(snaplen, COMMON_SNAPLEN), LARGEST_RECORD)
+    layout.max_record = min(max(snaplen, MAX_RECORD), MAX_SNAPLEN)
     layout.link = link & 0xFFFF
     if link & FCS_PRESENT:
         layout.fcs = (link >> 28) * 2

@@ -5,13 +5,14 @@ https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture._scan import Rows, Section, scan_pcapng
 from tcptrace_py.capture.damage import Damage, Stop, cut_short, damaged
 from tcptrace_py.capture.frames import Mark
-from tcptrace_py.capture.interfaces import Interface, InterfaceColumns
+from tcptrace_py.capture.interfaces import Beyond, Interface, InterfaceColumns
 from tcptrace_py.capture.resync import find_next
 from tcptrace_py.errors import UnreadableError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 ORDER = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
-LARGEST_BLOCK = 16 << 20
+MAX_BLOCK = 16 << 20
 LARGEST_COMMON = 1 << 19  # of a block that is to be believed without its predecessor
 SMALLEST_BLOCK = 12
 SMALLEST_SECTION = 28
@@ -92,16 +93,15 @@ class Pcapng:
         self._info = info
         self._columns = InterfaceColumns()
         self._section = Section(order == ">", 0)
-        self._after_gap = False
+        self._columns.begin(
+            self._section
+        )  # the header of the first section may turn out to be damaged, and be left out
 
     def step(self, window: Window, frame: int) -> Stop:
         """Fill rows from the window; `frame` is the number of the first of them."""
         while True:
             stop = Stop(scan_pcapng(window.buffer, window.start, window.end, self.rows, self._section))
             window.use(self.rows.at)
-            if self._after_gap and self.rows.n:
-                self.rows.marks[0] |= Mark.AFTER_GAP
-                self._after_gap = False
             if stop is Stop.OTHER:
                 if not self._other(window):
                     return Stop.MORE
@@ -116,8 +116,9 @@ class Pcapng:
 
     def recover(self, window: Window) -> bool:
         """Move the window to the next plausible block: its two lengths agree."""
-        self._after_gap = find_next(window, SMALLEST_BLOCK, self._is_block)
-        return self._after_gap
+        order = ">" if self._section.big else "<"
+        kinds = b"|".join(re.escape(struct.pack(order + "I", kind)) for kind in COMMON_BLOCKS)
+        return find_next(window, SMALLEST_BLOCK, re.compile(kinds), self._is_block)
 
     def _is_block(self, window: Window) -> bool:
         order = ">" if self._section.big else "<"
@@ -138,7 +139,8 @@ class Pcapng:
             Stop.BAD_CAPTURED: (f"captured length {value} is more than the block", "bad_length"),
             Stop.BAD_OPTION: ("an option is longer than the block", "bad_option"),
         }[stop]
-        return damaged(f"the block of frame {frame}", offset, why, reason)
+        bound = "max_block" if stop is Stop.BAD_LENGTH and value > MAX_BLOCK else ""
+        return damaged(f"the block of frame {frame}", offset, why, reason, bound)
 
     def _other(self, window: Window) -> bool:
         """Take the block that the walk left to us; False where more of it has to be read."""
@@ -175,9 +177,11 @@ class Pcapng:
         try:
             interface = Interface.described(link, snaplen, block.order, block.options(16))
             self._columns.add(self._section, interface)
-        except ValueError as error:
-            raise block.damage(str(error), "bad_interface") from None
+        except Beyond as error:
+            raise damaged("a block", block.offset, str(error), "bad_interface", error.bound) from None
         self._info.interfaces.append(interface.name)
+        if interface.name_cut:
+            self._info.limits["max_interface_name"] += 1
 
     def _add_packet(self, block: _Block) -> None:
         """A row for a packet block that is old, simple, or has an unusual clock."""
@@ -228,8 +232,9 @@ def _section_length(window: Window) -> tuple[int, str]:
     if order is None:
         raise damaged("a section header", window.offset, "no byte-order mark", "bad_version")
     (length,) = struct.unpack_from(order + "I", head, 4)
-    if length < SMALLEST_SECTION or length % 4 or length > LARGEST_BLOCK:
-        raise damaged("a section header", window.offset, f"block length {length}")
+    if length < SMALLEST_SECTION or length % 4 or length > MAX_BLOCK:
+        bound = "max_block" if length > MAX_BLOCK else ""
+        raise damaged("a section header", window.offset, f"block length {length}", bound=bound)
     end = window.start + length
     if window.available >= length and window.buffer[end - 4 : end] != head[4:8]:
         raise damaged("a section header", window.offset, "its two lengths differ", "bad_trailer")

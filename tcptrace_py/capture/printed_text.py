@@ -20,15 +20,16 @@ from tcptrace_py.capture.frames import LINK_PRINTED, CaptureInfo, Frames, Mark
 from tcptrace_py.columns import filled
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator
 
     from tcptrace_py.capture.source import Window
 
 NS = 10**9
 DAY = 86_400 * NS
-MOST_LINES = 16  # of a packet; more are a dump or another protocol's story
-LONGEST_TEXT = 1 << 20
-LONGEST_LINE = 1 << 12  # of it this much is kept: what it says of TCP stands in its first few hundred characters
+MAX_LINES = 16  # of a packet; more are a dump or another protocol's story
+MAX_TEXT = 1 << 20  # without a line's end
+MAX_LINE = 1 << 12  # of it this much is kept: what it says of TCP stands in its first few hundred characters
 
 _CLOCK = rb"(?P<lead>[ -]?)(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
 _KINDS = {
@@ -80,7 +81,7 @@ def read_printed(window: Window, info: CaptureInfo, frames: Frames) -> Iterator[
     capacity = len(frames.offset)
     batch: list[_Printed] = []
     clock = _Clock(style.kind)
-    for found in _packets(_blocks(window), style, live=window.live):
+    for found in _packets(_blocks(window, info.limits), style, info.limits, live=window.live):
         if found is not None:
             batch.append(found)
         if len(batch) == capacity or (batch and found is None):
@@ -112,7 +113,7 @@ def _frames(batch: list[_Printed], clock: _Clock, frames: Frames) -> Frames:
     return frames
 
 
-def _blocks(window: Window) -> Iterator[bytes]:
+def _blocks(window: Window, limits: Counter[str]) -> Iterator[bytes]:
     """The text in blocks of whole lines; the last line may lack its end."""
     more = True
     while more:
@@ -121,7 +122,8 @@ def _blocks(window: Window) -> Iterator[bytes]:
         if end:
             window.use(window.start + end)
             yield text[:end]
-        elif len(text) >= LONGEST_TEXT:  # no line end in sight: nothing that tcpdump would print
+        elif len(text) >= MAX_TEXT:  # no line end in sight: nothing that tcpdump would print
+            limits["max_text"] += 1
             window.use(window.end)
         more = window.fill(window.available + 1)
     rest = bytes(window.buffer[window.start : window.end])
@@ -130,7 +132,7 @@ def _blocks(window: Window) -> Iterator[bytes]:
         yield rest
 
 
-def _packets(blocks: Iterable[bytes], style: _Style, *, live: bool) -> Iterator[_Printed | None]:
+def _packets(blocks: Iterable[bytes], style: _Style, limits: Counter[str], *, live: bool) -> Iterator[_Printed | None]:
     """The packets, and None where the bytes at hand are used up.
 
     A packet ends where the next begins.  Who reads live will not wait for that where one line says it all.
@@ -139,13 +141,15 @@ def _packets(blocks: Iterable[bytes], style: _Style, *, live: bool) -> Iterator[
     for block in blocks:
         for raw in block.splitlines():
             line = raw.removeprefix(style.indent)
+            limits["max_line"] += len(line) > MAX_LINE
             begin = None if current and _encloses(current, line) else style.begin.match(line)
             if begin:
                 if current:
                     yield current
-                current = _Printed(begin, [line[begin.end() :][:LONGEST_LINE].rstrip()])
+                current = _Printed(begin, [line[begin.end() :][:MAX_LINE].rstrip()])
             elif current and _goes_on(current, line):
-                current.lines.append(line[:LONGEST_LINE].rstrip())
+                current.lines.append(line[:MAX_LINE].rstrip())
+                limits["max_lines"] += len(current.lines) == MAX_LINES
         if live:
             if current and not _ANNOUNCES.search(current.lines[-1]):
                 yield current
@@ -162,7 +166,7 @@ def _encloses(packet: _Printed, line: bytes) -> bool:
 
 def _goes_on(packet: _Printed, line: bytes) -> bool:
     """Whether `line` still belongs to `packet`."""
-    if len(packet.lines) == MOST_LINES:
+    if len(packet.lines) == MAX_LINES:
         return False
     set_in = line[:1] in (b" ", b"\t") and not line.isspace() and not _DUMP.match(line)
     return set_in or _encloses(packet, line)
@@ -249,7 +253,6 @@ class _Clock:
 
 
 _NOTES = {
-    "": ("no time stamps",),
     "clock": ("times of day without a date: put on 1970-01-01",),
     "date": ("times without a zone: taken as UTC",),
     "since first": ("times since the first packet: counted from 1970-01-01",),

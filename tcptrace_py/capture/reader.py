@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from tcptrace_py.capture import magic, pcap, pcapng, snoop
 from tcptrace_py.capture._scan import Rows, survey
 from tcptrace_py.capture.compression import Unpacked, compression_of
-from tcptrace_py.capture.damage import Damage, Stop
-from tcptrace_py.capture.frames import CaptureInfo, Frames
+from tcptrace_py.capture.damage import Damage, Stop, Stopped
+from tcptrace_py.capture.frames import MARK_MEANING, CaptureInfo, Frames, Gap, Mark
 from tcptrace_py.capture.source import Source, Window, open_source
 from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from tcptrace_py.capture.extent import Extent
+
 ROWS = 8192
-COMPRESSIONS = 2  # something compressed may be compressed once more
+MAX_COMPRESSIONS = 2  # something compressed may be compressed once more
 ENOUGH_TEXT = 1 << 16
+MAX_GAPS_TOLD = 1000  # the others are only counted
 
 
 class Container(Protocol):
@@ -42,7 +45,7 @@ class Container(Protocol):
         """The damage that it is where the input ends inside frame number `frame`."""
 
     def recover(self, window: Window) -> bool:
-        """After damage, move the window to the next place where a record could begin; its first row is marked."""
+        """After damage, move the window to the next place where a record could begin; False where there is none."""
 
 
 class Reader:
@@ -54,6 +57,8 @@ class Reader:
         What is known of the input; complete once the reader is exhausted.
     rereadable : bool
         The input is a regular file named by a path, so that it can be opened again.
+    extent : Extent or None
+        Once the reader is exhausted: what it read of a file that can be opened again.
     live : bool
         Bytes come as they will (a pipe, a terminal): frames are handed over as soon as their bytes are here.
     """
@@ -61,6 +66,7 @@ class Reader:
     def __init__(self, batches: Iterator[Frames], info: CaptureInfo, source: Source | None, rows: Rows) -> None:
         self.info = info
         self.rereadable = False
+        self.extent: Extent | None = None
         self.live = source is not None and source.live
         self.link_type: int | None = None
         self.progress: Callable[[int, int | None], object] | None = None
@@ -84,8 +90,14 @@ class Reader:
             for frames in self._batches:
                 self._account(frames)
                 yield frames
+        except Stopped:
+            pass
         except Damage as damage:
+            if self.info.gap_count:
+                self.info.notes.append(damage.message)
             _note(damage, self.info)
+        _sum_up(self.info)
+        self.extent = self._source.extent() if self._source else None
         self.close()
 
     def close(self) -> None:
@@ -106,7 +118,14 @@ class Reader:
         info.packets_read += n
         if self.link_type is not None:
             frames.link[:n] = filled("i", n, self.link_type)
-        first, last, one_link = survey(self._rows, n)
+        first, last, one_link, any_mark, longest = survey(self._rows, n)
+        info.longest = max(longest, info.longest)
+        if any_mark:
+            for word, number in Counter(frames.marks[:n]).items():
+                info.marked.update({mark: number for mark in MARK_MEANING if word & mark})
+            if frames.marks[0] & Mark.AFTER_GAP and info.gaps and not info.gaps[-1].frame:
+                time = None if frames.marks[0] & Mark.NO_TIME else frames.time_ns[0]
+                info.gaps[-1] = info.gaps[-1]._replace(frame=frames.first_frame, time_ns=time)
         if first is not None:
             info.first_time_ns = first if info.first_time_ns is None else min(first, info.first_time_ns)
             info.last_time_ns = last if info.last_time_ns is None else max(last, info.last_time_ns)
@@ -117,13 +136,15 @@ class Reader:
             self.progress(self.bytes_read, self.bytes_total)
 
 
-def open_capture(
+def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     source: str | Path | Any,
     *,
     link_type: int | None = None,
     reader: Literal["own", "dpkt"] = "own",
     progress: Callable[[int, int | None], object] | None = None,
     resync: bool = False,
+    max_uncompressed: int = 0,
+    extent: Extent | None = None,
 ) -> Reader:
     """Open a capture of any kind for reading.
 
@@ -140,7 +161,11 @@ def open_capture(
         Called after each batch with bytes read and bytes in total (or None).
     resync : bool
         After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
-        frame after such a gap is marked; `Reader.info` tells of the first damage, its notes of every gap.
+        frame after such a gap is marked; `Reader.info` tells of the first damage, and of the gaps.
+    max_uncompressed : int
+        Octets that compressed input may hold: what is more is damage.  0: any number, since they are never held.
+    extent : Extent, optional
+        What an earlier reader read of this path: so much is read, and no more.
 
     Returns
     -------
@@ -149,6 +174,8 @@ def open_capture(
 
     Raises
     ------
+    ChangedError
+        The path no longer has what `extent` says.
     UnreadableError, UnsupportedError
         No packet can be had.  Damage further on is no error: the frames before it come, then `Reader.info` says
         where and what it is.
@@ -156,9 +183,10 @@ def open_capture(
     if reader not in ("own", "dpkt"):
         raise UsageError(f"reader is 'own' or 'dpkt', not {reader!r}")
     frames = Frames.empty(ROWS)
-    if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "read"):
-        opened = _open_bytes(source, frames, reader, resync=resync)
-        opened.rereadable = opened.rereadable and not hasattr(source, "read")
+    if isinstance(source, str) or hasattr(source, "__fspath__") or _is_file_object(source):
+        raw = _opened(source, extent)
+        opened = _read_bytes(raw, frames, reader, resync=resync, max_uncompressed=max_uncompressed)
+        opened.rereadable = opened.rereadable and not _is_file_object(source)
         if opened.info.format != "tcpdump text":  # which has no link layer
             opened.link_type = link_type
     else:
@@ -172,14 +200,21 @@ def open_capture(
     return opened
 
 
-def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool) -> Reader:
+def _is_file_object(source: Any) -> bool:
+    return hasattr(source, "read") or hasattr(source, "readinto")
+
+
+def _opened(source: Any, extent: Extent | None) -> Source:
     try:
-        raw = open_source(source)
+        return open_source(source, extent)
     except UnreadableError as error:
         raise error.about(str(source)) from None
+
+
+def _read_bytes(raw: Source, frames: Frames, reader: str, *, resync: bool, max_uncompressed: int) -> Reader:
     info = CaptureInfo(raw.name)
     try:
-        window = _unpacked(Window(raw), info)
+        window = _unpacked(Window(raw), info, max_uncompressed)
         batches = _batches_of(window, info, frames, reader, resync=resync)
     except UnreadableError as error:
         raw.close()
@@ -192,12 +227,12 @@ def _open_bytes(source: Any, frames: Frames, reader: str, *, resync: bool) -> Re
     return opened
 
 
-def _unpacked(window: Window, info: CaptureInfo) -> Window:
+def _unpacked(window: Window, info: CaptureInfo, max_uncompressed: int) -> Window:
     """A window on the bytes inside any compression."""
     names: list[str] = []
-    while len(names) < COMPRESSIONS and (name := compression_of(window.peek(8))):
+    while len(names) < MAX_COMPRESSIONS and (name := compression_of(window.peek(8))):
         names.append(name)
-        window = Window(Unpacked(window, name))
+        window = Window(Unpacked(window, name, max_uncompressed))
     info.compression = "+".join(names)
     return window
 
@@ -228,7 +263,7 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
 
         info.format = "tcpdump text"
         return printed_text.read_printed(window, info, frames)
-    raise _not_a_capture(window)
+    raise _not_a_capture(window, info)
 
 
 def _shows_printed_packets(window: Window) -> bool:
@@ -243,8 +278,11 @@ def _shows_printed_packets(window: Window) -> bool:
     return False
 
 
-def _not_a_capture(window: Window) -> UnreadableError:
-    head = window.peek(1024)
+def _not_a_capture(window: Window, info: CaptureInfo) -> UnreadableError:
+    head = bytes(window.buffer[window.start : window.end][:1024])
+    if inner := compression_of(head):
+        message = f"compressed more than {MAX_COMPRESSIONS} times ({info.compression}, and {inner} inside)"
+        return UnsupportedError(message, "compressed_again")
     if name := magic.unsupported_format(head):
         return UnsupportedError(f"{name} captures are not read; {magic.CONVERT}", "unsupported_format")
     if what := magic.description(head):
@@ -256,7 +294,7 @@ def _not_a_capture(window: Window) -> UnreadableError:
 
 def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInfo | None) -> Iterator[Frames]:
     """Fill batches from a container until its end, or its damage; beyond it where `gaps` takes note of it."""
-    rows, frame = container.rows, 1
+    rows, frame, after_gap = container.rows, 1, False
     while True:
         if not window.live and window.available < window.size // 2:
             window.fill(window.available + 1)
@@ -267,6 +305,8 @@ def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInf
         except Damage as found:
             damage = found
         if rows.n:
+            rows.marks[0] |= Mark.AFTER_GAP if after_gap else 0
+            after_gap = False
             frames.buffer, frames.n = window.buffer, rows.n
             frame += rows.n
             yield frames
@@ -274,8 +314,10 @@ def _walk(window: Window, container: Container, frames: Frames, gaps: CaptureInf
             damage = _at_the_end(window, container, frame)
             if damage is None:
                 return
-        if damage and not (gaps and _skip(damage, window, container, gaps)):
-            raise damage
+        if damage:
+            after_gap = gaps is not None and _skip(damage, window, container, gaps)
+            if not after_gap:
+                raise damage
 
 
 def _skip(damage: Damage, window: Window, container: Container, info: CaptureInfo) -> bool:
@@ -284,12 +326,19 @@ def _skip(damage: Damage, window: Window, container: Container, info: CaptureInf
     if window.fault or not container.recover(window):
         return False
     _note(damage, info)
-    info.notes.append(f"{window.offset - begin} bytes left out at byte {begin}")
+    info.left_out += window.offset - begin
+    info.gap_count += 1
+    if len(info.gaps) < MAX_GAPS_TOLD:
+        info.gaps.append(Gap(begin, window.offset - begin, 0, None))
+    else:
+        info.limits["max_gaps_told"] += 1
     return True
 
 
 def _note(damage: Damage, info: CaptureInfo) -> None:
     """The first damage is the one that is told."""
+    if damage.bound:
+        info.limits[damage.bound] += 1
     if info.status == "ok":
         info.status, info.reason, info.message, info.offset = (
             "partial",
@@ -299,10 +348,26 @@ def _note(damage: Damage, info: CaptureInfo) -> None:
         )
 
 
+def _sum_up(info: CaptureInfo) -> None:
+    """What can be said of the input only at its end."""
+    if info.status == "ok" and not info.packets_read:
+        info.notes.append("no packets")
+    if info.gap_count:
+        info.message += f"; {info.left_out} bytes left out" + f" in {info.gap_count} places" * (info.gap_count > 1)
+    for mark, meaning in MARK_MEANING.items():
+        number = info.marked[mark]
+        if number:
+            info.notes.append(f"{number} packet{'s' * (number > 1)} {meaning}")
+    if 0 < info.snaplen < info.longest:
+        info.notes.append(f"snaplen {info.snaplen} in the header, and a packet of {info.longest} bytes")
+
+
 def _at_the_end(window: Window, container: Container, frame: int) -> Damage | None:
     """What is wrong where no more bytes come: nothing, if none are left over."""
     fault = window.fault
+    if isinstance(fault, Stopped):
+        return fault
     if fault:
         at = window.offset + window.available
-        return Damage(fault.reason, f"{fault.message}, at byte {at}", at)
+        return Damage(fault.reason, f"{fault.message}, at byte {at}", at, fault.bound)
     return container.cut(window, frame) if window.available else None

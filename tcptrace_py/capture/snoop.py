@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAGIC = b"snoop\0\0\0"
 HEADER = 16
 RECORD = 24
-LARGEST_RECORD = 262_144
+MAX_RECORD = 262_144
 MICRO = 10**6
 # Datalink of RFC 1761 (and of Solaris since) -> LINKTYPE
 LINKTYPE = {0: 1, 2: 6, 4: 1, 8: 10, 16: 226, 18: 123, 26: 242}
@@ -57,9 +57,10 @@ class Snoop:
             at = window.start
             header = self._header(bytes(window.buffer[at : at + RECORD]))
             size, length = header.incl_len, header.rec_len
-            if size > LARGEST_RECORD or not RECORD + size <= length <= RECORD + size + LARGEST_RECORD:
+            if size > MAX_RECORD or not RECORD + size <= length <= RECORD + size + MAX_RECORD:
                 why = f"captured length {size}, record length {length}"
-                raise damaged(f"record {frame + rows.n}", window.offset, why)
+                bound = "max_record" if size > MAX_RECORD else ""
+                raise damaged(f"record {frame + rows.n}", window.offset, why, bound=bound)
             rows.wanted = length
             if window.available < length:
                 return Stop.MORE

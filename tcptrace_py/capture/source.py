@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tcptrace_py.capture.damage import Damage
+from tcptrace_py.capture.extent import Extent
 from tcptrace_py.errors import UnreadableError, UsageError
 
 CHUNK = 1 << 20  # fits the cache, so that decoding finds there what reading brought
@@ -27,21 +28,26 @@ class Stream(Protocol):
 
 
 class Source:
-    """The raw bytes of one input, counted."""
+    """The raw bytes of one input, counted; no more than `extent`, where an earlier reading ended."""
 
-    def __init__(self, file: Any, name: str, *, owned: bool = False) -> None:
+    def __init__(self, file: Any, name: str, *, owned: bool = False, extent: Extent | None = None) -> None:
         self.name = name
         self.bytes_read = 0
         self._file = file
         self._owned = owned
+        self._most = extent.octets if extent else None
         mode = _mode_of(file)
         self.regular = stat.S_ISREG(mode) if mode is not None else False
-        self.live = mode is not None and not self.regular
+        self.live = getattr(file, "live", mode is not None and not self.regular)
         self.bytes_total = os.fstat(file.fileno()).st_size if self.regular else None
         self._readinto = _readinto_of(file, live=self.live)
 
     def readinto(self, target: memoryview) -> int:
         """Fill some of `target`: at least an octet, unless the input has ended."""
+        if self._most is not None:
+            target = target[: self._most - self.bytes_read]
+            if not target:
+                return 0
         try:
             got: int | None = self._readinto(target)
         except OSError as error:
@@ -49,7 +55,13 @@ class Source:
         if got is None:
             raise Damage("read_error", "reading failed: the input is not blocking and has no bytes now")
         self.bytes_read += got
+        if not got and self._owned and self.bytes_read < (self._most or self.bytes_total or 0):
+            raise Damage("shrunk", f"became shorter while it was read (it had {self._most or self.bytes_total} bytes)")
         return got
+
+    def extent(self) -> Extent | None:
+        """What was read of a file that can be opened again."""
+        return Extent.of(self._file.fileno(), self.bytes_read) if self.regular and self._owned else None
 
     def close(self) -> None:
         """Close the file if we opened it."""
@@ -57,18 +69,34 @@ class Source:
             self._file.close()
 
 
-def open_source(source: Any) -> Source:
-    """A path, "-" for standard input, or a binary file object."""
+def open_source(source: Any, extent: Extent | None = None) -> Source:
+    """A path, "-" for standard input, or a binary file object; `extent` is what was read of the path before."""
     if isinstance(source, str) and source == "-":
-        return Source(open(0, "rb", buffering=0, closefd=False), "-", owned=True)
+        return Source(standard_input(), "-", owned=True)
     if isinstance(source, (str, os.PathLike)):
-        return Source(_open_path(os.fspath(source)), os.fspath(source), owned=True)
+        file = open_path(os.fspath(source))
+        try:
+            if extent:
+                extent.check(file.fileno())
+            return Source(file, os.fspath(source), owned=True, extent=extent)
+        except BaseException:
+            file.close()
+            raise
     if isinstance(source, io.TextIOBase):
         raise UsageError("a file object must be opened in binary mode ('rb')")
     return Source(source, str(getattr(source, "name", "") or f"<{type(source).__name__}>"))
 
 
-def _open_path(path: str) -> io.RawIOBase:
+def standard_input() -> io.RawIOBase:
+    """Standard input, unbuffered; closing it leaves it open."""
+    try:
+        return io.FileIO(0, closefd=False)
+    except OSError:
+        raise UnreadableError("standard input is closed", "cannot_open") from None
+
+
+def open_path(path: str) -> io.RawIOBase:
+    """The file, unbuffered; `UnreadableError` says in plain words why not."""
     if Path(path).is_dir():
         raise UnreadableError(f"is a directory; try: tcpflows batch {path}", "directory")
     try:

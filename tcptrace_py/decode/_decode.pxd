@@ -8,7 +8,7 @@ cdef class Walk:
     cdef public unsigned int marks
     cdef public unsigned short part
     cdef public unsigned long long net, src_hi, src_lo, dst_hi, dst_lo
-    cdef public long long[::1] unused, payload_at
+    cdef public long long[::1] unused, too_deep, payload_at
 
     cdef const unsigned char[::1] buffer, peelable
     cdef const unsigned long long[::1] words

@@ -193,6 +193,8 @@ class Walk:
         VLAN tags so far, and how many may be.
     unused : int64 memoryview
         Frames without a row, by `Unused`.
+    too_deep : int64 memoryview
+        Frames beyond `max_vlans`, and beyond `max_extensions`.
     payload_at : int64 memoryview
         Where each row's payload starts in the buffer, -1 unless all of it is there; kept for as many rows as it has.
     """
@@ -201,6 +203,7 @@ class Walk:
         self.peelable = memoryview(peelable)
         self.verify, self.max_vlans, self.max_extensions = verify, max_vlans, max_extensions
         self.unused = memoryview(zeros("q", len(Unused)))
+        self.too_deep = memoryview(zeros("q", 2))
         self.payload_at = memoryview(zeros("q", 0))
         self.index = self.kind = self.at = self.end = self.wire_end = self.ip_at = self.ip_end = 0
         self.net = self.marks = self.part = self.vlans = self.extensions = 0
@@ -385,6 +388,7 @@ class Walk:
             self.net = (self.net << 12) | vlan_id
         self.vlans += 1
         if self.vlans > self.max_vlans:
+            self.too_deep[0] += 1
             return DEPTH_LIMIT
         return self._typed(at + 4, be16(self.buffer, at + 2))
 
@@ -467,6 +471,7 @@ class Walk:
         size: cython.int
         self.extensions += 1
         if self.extensions > self.max_extensions:
+            self.too_deep[1] += 1
             return DEPTH_LIMIT
         if at + 2 > self.end:
             return TRUNCATED_HEADER
@@ -500,6 +505,7 @@ class Walk:
         protocol: cython.int
         self.extensions += 1
         if self.extensions > self.max_extensions:
+            self.too_deep[1] += 1
             return DEPTH_LIMIT
         if at + 8 > self.end:
             return TRUNCATED_HEADER

@@ -7,9 +7,10 @@ any header looks like.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tcptrace_py.decode import _batch, quotes
+from tcptrace_py.decode import _batch, quotes, wireless
 from tcptrace_py.decode._decode import OUTCOME_ELSEWHERE, OUTCOME_SEGMENT, Walk
 from tcptrace_py.decode.fragments import Joiner
 from tcptrace_py.decode.kinds import (
@@ -104,8 +105,9 @@ class Decoder:
         self._walk: Any = self._new_walk(PEELABLE, verify_checksums, limits.max_vlans, limits.max_extension_headers)
         self._max_tunnels = limits.max_tunnels
         self._payloads = payloads
-        self._nets = Nets()
-        self._joiner = Joiner(limits.max_fragments)
+        self._reached: Counter[str] = Counter()
+        self._nets = Nets(self._reached)
+        self._joiner = Joiner(self._reached, limits.max_datagrams)
         self._printed: PrintedDecoder | None = None
         self._frames: Frames
         self._whole: bytes | None = None  # what the walk reads, unless it is the frames' own buffer
@@ -120,9 +122,10 @@ class Decoder:
         return list(self._walk.unused)
 
     @property
-    def reached(self) -> dict[str, int]:
-        """How often each bound of this room was reached that is not a reason in `unused`."""
-        return {"max_fragments": self._joiner.given_up}
+    def limits(self) -> Counter[str]:
+        """How often each bound was reached, by its name."""
+        vlans, extensions = self._walk.too_deep
+        return +(self._reached + Counter(max_vlans=int(vlans), max_extension_headers=int(extensions)))
 
     def net_name(self, net: int) -> str:
         """The network `net` in words: ``vlan 5``, ``vxlan 42``, or nothing."""
@@ -221,6 +224,8 @@ class Decoder:
             return Unused.not_tcp if UDP_PORT <= kind < LINK else Unused.truncated_header
         if isinstance(answer, Next):
             return self._step(answer)
+        if answer is Unused.depth_limit:
+            self._reached["max_gtp_extensions"] += 1
         return answer if isinstance(answer, Unused) else self._step_into_many(answer)
 
     def _read_special(self, kind: int, batch: Batch) -> int:
@@ -239,7 +244,7 @@ class Decoder:
         elif part.tunnel:
             tunnels += 1
         if tunnels > self._max_tunnels or peeled == MAX_PEELED:
-            return Unused.depth_limit
+            return self._too_deep("max_tunnels" if tunnels > self._max_tunnels else "max_peeled")
         if part.tunnel and (part.tunnel != VLAN or part.tag is not None):
             walk.net = self._nets.inside(walk.net, part.tunnel, part.tag)
         walk.kind, walk.at = part.kind, walk.at + part.skip
@@ -256,7 +261,13 @@ class Decoder:
             end, wire_end = (min(limit, at + (part.size or 0)) for limit in (walk.end, walk.wire_end))
             self._pending.append(Place(part.kind, at, end, wire_end, walk.net, walk.vlans, depth))
         walk.kind, walk.at, walk.end, walk.wire_end, walk.net, walk.vlans, self._depth = self._pending.pop()
-        return GO_ON if depth.peeled <= MAX_PEELED else Unused.depth_limit
+        if len(parts) == wireless.MAX_PARTS:
+            self._reached["max_parts"] += 1
+        return GO_ON if depth.peeled <= MAX_PEELED else self._too_deep("max_peeled")
+
+    def _too_deep(self, bound: str) -> Unused:
+        self._reached[bound] += 1
+        return Unused.depth_limit
 
     def _join(self, kind: int) -> int:
         """Put a fragment to the others of its datagram; if that makes it whole, go on there."""
@@ -269,7 +280,7 @@ class Decoder:
         if whole is None:
             return Unused.fragment
         if self._depth.peeled == MAX_PEELED:
-            return Unused.depth_limit
+            return self._too_deep("max_peeled")
         walk.marks |= _batch.FRAGMENTS
         walk.kind, walk.at, walk.end, walk.wire_end = (
             IPV4 if kind == FRAGMENT_4 else IPV6,
@@ -284,7 +295,7 @@ class Decoder:
         from tcptrace_py.decode import printed, rows  # few captures are text, and the patterns take time
 
         if self._printed is None:
-            self._printed = printed.PrintedDecoder()
+            self._printed = printed.PrintedDecoder(self._reached)
         packet = self._printed.decode(self._octets(self._walk.at).decode("utf-8", "replace"))
         if isinstance(packet, Unused):
             return packet
@@ -296,6 +307,8 @@ class Decoder:
         quoted = quotes.read(message)
         if quoted is None:
             return Unused.not_tcp
+        if isinstance(quoted, Unused):
+            return self._too_deep("max_quoted_extensions")
         walk, frames = self._walk, self._frames
         frame, time_ns = frames.first_frame + walk.index, int(frames.time_ns[walk.index])
         about = (frame, time_ns, batch.n, walk.src_hi, walk.src_lo, message[0], message[1], walk.net)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 MAX_OCTETS = 65_535
 MAX_HELD = 64 << 20  # octets of all datagrams together, with what a piece itself takes
@@ -107,9 +110,9 @@ class Whole(NamedTuple):
 class Joiner:
     """All datagrams in pieces, within bounds: the oldest leave first."""
 
-    def __init__(self, most: int) -> None:
-        self.given_up = 0
+    def __init__(self, reached: Counter[str], most: int) -> None:
         self._most = most
+        self._reached = reached
         self._open: dict[Key, Datagram] = {}
         self._held = 0
 
@@ -143,7 +146,10 @@ class Joiner:
 
     def _add(self, key: Key, fragment: Fragment, head: bytes, time_ns: int) -> tuple[bytes, bytes, int] | None:
         """Head, octets and length of a datagram that has become whole."""
-        if fragment.size <= 0 or fragment.start + fragment.size > MAX_OCTETS or (fragment.more and fragment.size % 8):
+        if fragment.start + fragment.size > MAX_OCTETS:
+            self._reached["max_datagram"] += 1
+            return None
+        if fragment.size <= 0 or (fragment.more and fragment.size % 8):
             return None
         self._expire(time_ns)
         datagram = self._open.get(key)
@@ -164,12 +170,13 @@ class Joiner:
             oldest = next(iter(self._open))
             if time_ns - self._open[oldest].since_ns <= TIMEOUT_NS:
                 return
+            self._reached["fragment_timeout"] += 1
             self._drop(oldest)
 
     def _make_room(self) -> None:
         while self._open and (len(self._open) >= self._most or self._held >= MAX_HELD):
+            self._reached["max_datagrams" if len(self._open) >= self._most else "max_fragment_octets"] += 1
             self._drop(next(iter(self._open)))
-            self.given_up += 1
 
     def _drop(self, key: Key) -> None:
         self._held -= self._open.pop(key).held

@@ -10,15 +10,23 @@ L2TP tunnel ids, GRE keys and MPLS labels are chosen by the receiver, differ by 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import Counter
+
 TUNNEL = 1 << 63
 VLAN_BITS = 12
+MAX_NETWORKS = 1 << 17  # that are not plain VLANs
+OTHERS = (1 << 64) - 1  # all beyond them, together
 ROOM = 48  # a number below 1 << ROOM takes another VLAN id
 
 
 class Nets:
     """The networks that are not plain VLANs: number to what it is, and back."""
 
-    def __init__(self) -> None:
+    def __init__(self, reached: Counter[str]) -> None:
+        self._reached = reached
         self._number: dict[tuple[int, str, int | None], int] = {}
         self._name: list[str] = []
 
@@ -28,6 +36,9 @@ class Nets:
             return net << VLAN_BITS | tag
         key = (net, kind, tag)
         number = self._number.get(key)
+        if number is None and len(self._name) == MAX_NETWORKS:
+            self._reached["max_networks"] += 1
+            return OTHERS
         if number is None:
             number = self._number[key] = TUNNEL | len(self._name)
             outer, own = self.name(net), kind if tag is None else f"{kind} {tag}"
@@ -36,6 +47,8 @@ class Nets:
 
     def name(self, net: int) -> str:
         """In words: ``vlan 3.5``, ``vxlan 42``, ``vlan 5, gtp``; nothing for no network."""
+        if net == OTHERS:
+            return "others"
         if net & TUNNEL:
             return self._name[net & ~TUNNEL]
         ids = []

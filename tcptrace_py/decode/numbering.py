@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 from tcptrace_py.decode import _batch as b
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from tcptrace_py.decode.printed import Printed
 
 CHAINS = 919
 SYN, ACK = 2, 16
 M32 = 0xFFFFFFFF
 NEAR, FAR = 1 << 20, 1 << 28
-REMEMBERED_SYNS = 1 << 16
+MAX_REMEMBERED_SYNS = 1 << 16
+MAX_REMEMBERED_PAIRS = 1 << 18
 
 _End = tuple[str, int]
 
@@ -42,7 +45,9 @@ class _Pair:
 class Numbering:
     """Follows one text from its beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, reached: Counter[str]) -> None:
+        self._reached = reached
+        self._pairs = 0
         self._chains: list[list[_Pair]] = [[] for _ in range(2 * CHAINS)]  # IPv4 and IPv6 have a table each
         self._relative: bool | None = None  # what the last pair showed that left no doubt
         self._after_syn: dict[tuple[_End, _End], int] = {}
@@ -68,7 +73,8 @@ class Numbering:
             pair.last[me] = (packet.seq + packet.payload + (packet.flags & SYN > 0)) & M32
 
     def _remember_syn(self, way: tuple[_End, _End], seq: int) -> None:
-        if len(self._after_syn) >= REMEMBERED_SYNS:
+        if len(self._after_syn) >= MAX_REMEMBERED_SYNS:
+            self._reached["max_remembered_syns"] += 1
             self._after_syn.pop(next(iter(self._after_syn)))
         self._after_syn[way] = (seq + 1) & M32
 
@@ -79,6 +85,7 @@ class Numbering:
         if at is None:
             return None
         if packet.flags & SYN or _starts_anew(packet, chain[at], me, peer):
+            self._pairs -= len(chain) - at
             del chain[at:]
             return None
         return chain[at]
@@ -97,7 +104,13 @@ class Numbering:
         if own is not None:
             base[me] = own
         pair = _Pair(frozenset((me, peer)), base, dict(base))
-        self._chain(packet, me, peer).append(pair)
+        chain = self._chain(packet, me, peer)
+        if self._pairs >= MAX_REMEMBERED_PAIRS and chain:
+            self._reached["max_remembered_pairs"] += 1
+            del chain[0]
+            self._pairs -= 1
+        chain.append(pair)
+        self._pairs += 1
         return pair
 
     def _shift(self, packet: Printed, pair: _Pair, me: _End, peer: _End) -> None:

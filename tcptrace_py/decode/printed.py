@@ -11,11 +11,15 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tcptrace_py.decode import _batch as b
 from tcptrace_py.decode.numbering import Numbering
 from tcptrace_py.decode.printed_options import read_options
 from tcptrace_py.vocabulary import Unused
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, ".": 16, "U": 32, "E": 64, "W": 128, "e": 256}
 ACK, SYN_FIN_RST = 16, 7
@@ -110,8 +114,8 @@ _QUIET = re.compile(_PAIR.pattern + r" ?tcp \d")  # option -q: neither flags nor
 class PrintedDecoder:
     """Reads the packets of one text, in order: relative numbers depend on the packets before."""
 
-    def __init__(self) -> None:
-        self._numbering = Numbering()
+    def __init__(self, reached: Counter[str]) -> None:
+        self._numbering = Numbering(reached)
 
     def decode(self, text: str) -> Printed | Unused:
         """The segment that `text` tells of, or why there is none."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from tcptrace_py.vocabulary import Unused
+
 MAPPED = 0xFFFF << 32
 ICMP_HEADER = 8
 EXTENSIONS = (0, 43, 60, 135, 139, 140)
-MAX_EXTENSIONS = 8
+MAX_EXTENSIONS = 8  # headers of a quoted IPv6 packet before its TCP
 TCP = 6
 
 
@@ -64,8 +66,8 @@ class Quoted(NamedTuple):
     seq: int | None
 
 
-def read(message: bytes) -> Quoted | None:
-    """The TCP segment that an ICMP error `message` quotes, or None."""
+def read(message: bytes) -> Quoted | Unused | None:
+    """The TCP segment that an ICMP error `message` quotes, None, or that it lies too deep."""
     packet = message[ICMP_HEADER:]
     if not packet:
         return None
@@ -83,7 +85,7 @@ def _quoted_4(packet: bytes) -> Quoted | None:
     return _ports((0, MAPPED | src, 0, MAPPED | dst), packet[header:])
 
 
-def _quoted_6(packet: bytes) -> Quoted | None:
+def _quoted_6(packet: bytes) -> Quoted | Unused | None:
     if len(packet) < 40:
         return None
     addresses = struct.unpack_from(">QQQQ", packet, 8)
@@ -101,7 +103,7 @@ def _quoted_6(packet: bytes) -> Quoted | None:
             following, at = packet[at], at + 8 * (packet[at + 1] + 1)
         else:
             return None
-    return None
+    return Unused.depth_limit
 
 
 def _ports(addresses: tuple[int, ...], transport: bytes) -> Quoted:

@@ -291,6 +291,8 @@ def gtp_user(data: bytes) -> Peeled:
         if not size:
             return Unused.not_tcp
         following, at = data[at + size - 1], at + size
+    if following:
+        return Unused.depth_limit
     return _ip_if_so(data, at, "gtp")
 
 

@@ -79,6 +79,7 @@ class DpktWalk:
         self._peelable, self._verify = peelable, verify
         self.max_vlans, self._max_extensions = max_vlans, max_extensions
         self.unused = [0] * len(Unused)
+        self.too_deep = [0, 0]
         self.payload_at: list[int] = []
         self.index = self.kind = self.at = self.end = self.wire_end = self.ip_at = self.ip_end = 0
         self.net = self.marks = self.part = self.vlans = self._extensions = 0
@@ -183,6 +184,7 @@ class DpktWalk:
         if tag.id and self.net >> ROOM and self.vlans < self.max_vlans:
             return OUTCOME_ELSEWHERE
         if self.vlans == self.max_vlans:
+            self.too_deep[0] += 1
             return Unused.depth_limit
         self.at += VlanTag.__hdr_len__
         self.vlans += 1
@@ -292,6 +294,7 @@ class DpktWalk:
 
     def _one_extension_more(self) -> bool:
         self._extensions += 1
+        self.too_deep[1] += self._extensions > self._max_extensions
         return self._extensions <= self._max_extensions
 
     def _extension(self, protocol: int) -> int:

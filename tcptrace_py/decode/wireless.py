@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DATA = 2  # frame type; of its subtypes bit 4 says "no data", bit 8 "QoS"
 A_MSDU_PRESENT = 0x80
 AVS_MAGIC = 0x80211001
-MAX_PARTS = 64
+MAX_PARTS = 64  # MSDUs of one aggregate; what follows them is left out
 TSFT, FLAGS, MORE_WORDS = 1, 2, 1 << 31  # radiotap presence bits
 PADDED = 0x20  # radiotap flag: the MAC header is filled up to a multiple of 4
 

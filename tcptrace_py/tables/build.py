@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.capture import LINK_PRINTED
 from tcptrace_py.tables import connections
 from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
@@ -36,14 +37,21 @@ QUALITY = (
 
 
 class Instances:
-    """How many connections of the same network and endpoints came before; of a pair only its hash is kept."""
+    """How many connections of the same network and endpoints came before; of a pair only its hash is kept.
 
-    def __init__(self) -> None:
+    Beyond `most` pairs (0: never) the one that came first is forgotten, and counted.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self.most, self.forgotten = most, 0
         self._seen: Counter[int] = Counter()
 
     def of(self, conn: Any) -> int:
         """The number of this one, from 0."""
         key = hash((*sorted(conn.pair[:2]), conn.pair[2]))
+        if self.most and len(self._seen) >= self.most and key not in self._seen:
+            del self._seen[next(iter(self._seen))]
+            self.forgotten += 1
         self._seen[key] += 1
         return self._seen[key] - 1
 
@@ -66,6 +74,14 @@ def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
     return connections.record(conn, capture, done.decoder.net_name(conn.pair[2]), instances.of(conn))
 
 
+def ended_rows(table: str, done: Any, ended: list[Any], capture: str, instances: Instances) -> Iterator[pa.RecordBatch]:
+    """The rows of `connections` or `states` for some that have ended."""
+    if table == "states":
+        yield from _states(done, ended, capture)
+    else:
+        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in ended])
+
+
 def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables.states import state_rows
 
@@ -86,6 +102,7 @@ def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatc
         *(event for conn in ended for event in events.connection_events(conn, capture)),
         *events.icmp_events(done.errors, capture),
         *events.attack_events(attacks(ended, log.events), capture),
+        *events.gap_events(done.info.gaps, capture),
     ]
     last = 1 << 62
     yield as_batch(
@@ -110,7 +127,7 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "sha256": None,
         "format": info.format,
         "compression": info.compression,
-        "link_types": [str(number) for number in sorted(info.link_types)],
+        "link_types": [str(number) for number in sorted(info.link_types) if number != LINK_PRINTED],
         "status": info.status,
         "reason": info.reason,
         "message": info.message,
@@ -122,8 +139,8 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "first_time": info.first_time_ns,
         "last_time": info.last_time_ns,
         "connections": done.tracker.next_id,
-        **{f"reached_{name}": number for name, number in done.reached.items()},
         "findings": [name for name in QUALITY if name in set(findings)],
+        "limits": [f"{name}: {number}" for name, number in sorted(done.limits.items())],
         "notes": info.notes,
     }
 

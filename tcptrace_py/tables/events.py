@@ -10,6 +10,7 @@ from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, Anomal
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
+    from tcptrace_py.capture.frames import Gap
     from tcptrace_py.tracker.attacks import Attack
 
     Event = dict[str, Any]
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 BY_CODE = {anomaly.code: anomaly for anomaly in ANOMALIES}
 ICMP_ERROR = BY_NAME["icmp_error"]
 CAP_LOSS = BY_NAME["cap_loss"]
+CAP_GAP = BY_NAME["cap_gap"]
 COPY = BY_NAME["duplicate_packet"]
 BASES = [None if evidence is Evidence.none else evidence.name for evidence in Evidence]
 
@@ -115,6 +117,13 @@ def attack_events(attacks: Iterable[Attack], capture: str) -> Iterator[Event]:
                 else f"{attack.number} ports of {others} do not accept {where}"
             )
         yield event(BY_NAME[attack.name], capture, attack.conn_id, time=attack.begin, evidence=attack.number, said=said)
+
+
+def gap_events(gaps: Iterable[Gap], capture: str) -> Iterator[Event]:
+    """Stretches of the capture that were left out, at the frame behind each."""
+    for gap in gaps:
+        said = f"{gap.octets} bytes at byte {gap.offset}"
+        yield event(CAP_GAP, capture, None, frame=gap.frame or None, time=gap.time_ns, evidence=gap.octets, said=said)
 
 
 def _told(evidence: int) -> int | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcptrace_py.options import COUNTED
 from tcptrace_py.vocabulary import (
     ANOMALIES,
     UNUSED_MEANING,
@@ -160,7 +159,8 @@ TIMELINE = (
         "marks",
         "labels",
         "",
-        "What capture and decoder say about the frame: no_time, after_gap, checksum_bad, cut and so on",
+        "What capture and decoder say about the frame: no_time, after_gap (the first segment of its connection behind "
+        "a stretch that was left out), checksum_bad, cut and so on",
     ),
 )
 
@@ -366,8 +366,8 @@ CAPTURES = (
     _c("first_time", "time?", "", "Earliest packet"),
     _c("last_time", "time?", "", "Latest packet"),
     _c("connections", "int64", "", "Connections found"),
-    *(_c(bound.counter, "int64", "", f"How often the bound {bound.name} was reached") for bound in COUNTED),
     _c("findings", "labels", "", "Findings on the quality of the capture: duplicates, one-sided, offload, loss"),
+    _c("limits", "labels", "", "Bounds that were reached, each with how often: max_tunnels: 3"),
     _c("notes", "labels", "", "Oddities that cost nothing"),
 )
 

@@ -41,6 +41,8 @@ MARKS = {
     )
 }
 
+OPTION_MARKS = {name.lower(): getattr(_batch, name) for name in ("BAD_OPTION", "TRUNCATED_OPTIONS")}
+
 
 class TimelineRows:
     """Takes the rows of one pass and makes record batches of them.
@@ -109,7 +111,9 @@ class TimelineRows:
         word = np.zeros(len(marks), np.uint64)
         for bit, mark in enumerate(MARKS.values()):
             word |= ((marks & mark) != 0).astype(np.uint64) << np.uint64(bit)
-        made["marks"] = arrays.bit_names(word, list(MARKS))
+        for bit, mark in enumerate(OPTION_MARKS.values(), len(MARKS)):
+            word |= ((options & mark) != 0).astype(np.uint64) << np.uint64(bit)
+        made["marks"] = arrays.bit_names(word, [*MARKS, *OPTION_MARKS])
         return made
 
     def _from_tracker(self, batch: Any, tracker: Any, labels: dict[str, Numbers], keep: Any) -> dict[str, pa.Array]:

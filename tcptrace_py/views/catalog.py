@@ -69,7 +69,6 @@ SECTIONS = {
 FACTS = (
     "default",
     "when reached",
-    "counted in",
     "marks",
     "severity",
     "source",
@@ -104,8 +103,7 @@ def entries() -> Iterator[Entry]:
 
 
 def _bound_facts(bound: Bound) -> dict[str, str]:
-    facts = {"default": str(bound.default), "when reached": bound.reached}
-    return _known(facts | {"counted in": f"captures.{bound.counter}", "marks": bound.mark})
+    return _known({"default": str(bound.default), "when reached": bound.reached, "marks": bound.mark})
 
 
 def _anomaly_facts(anomaly: Anomaly) -> dict[str, str]:

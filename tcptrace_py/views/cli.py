@@ -140,7 +140,7 @@ def tcpflows(
 ANALYZE_EXAMPLES = """\b
 Examples:
   tcpflows analyze capture.pcap
-  tcpdump -U -w - | tcpflows analyze -
+  tcpdump -U -w - | tcpflows analyze - --follow
   tcpflows analyze *.pcap.gz --table connections --where 'handshake == no_answer'
   tcpflows analyze capture.pcap --table timeline --where 'anomalies has retransmission and rtt_ns > 10ms'
   tcpflows analyze capture.pcap --format parquet -o results
@@ -176,6 +176,9 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     ] = "",
     top: Annotated[int, typer.Option("--top", min=0, max=20, help="How many connections the summary shows.")] = 20,
     raw_csv: Annotated[bool, typer.Option("--raw-csv", help="Do not defuse formulas and controls in CSV.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for more, as the file grows or the pipe brings it; Ctrl-C ends.")
+    ] = False,
     reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
@@ -185,6 +188,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
     )
+    request.follow = follow
     return commands.analyze(request)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace_py.errors import ExitCode, UnreadableError, UnsupportedError, UsageError
+from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UnsupportedError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tcptrace_py.analysis import Connection, Trace
+    from tcptrace_py.live import Live
     from tcptrace_py.views.reading import Reading
 
 SUFFIXES = {
@@ -76,6 +77,7 @@ class Request:
     schema: str = ""
     verdict: Verdict = field(default_factory=Verdict)
     failed: dict[str, UnreadableError] = field(default_factory=dict)
+    follow: bool = False
 
 
 class Choice(NamedTuple):
@@ -97,13 +99,15 @@ def analyze(request: Request) -> ExitCode:
     """Everything that ``tcpflows analyze`` does."""
     watched = _watched(request.fail_on)
     kind = _kind(request)
+    if request.follow:
+        return _follow(request, kind, watched)
     if request.schema:
         return _view(request, kind, watched)
     if kind == "summary":
         for trace in _traces(request, ()):
             if request.verdict.good + request.verdict.damaged > 1:
                 emit([[]])
-            emit(summary_lines(trace.summary, _width(), top=request.top))
+            emit(summary_lines(trace.summary, width(), top=request.top))
             _look_for(watched, trace, request.verdict)
         return request.verdict.code()
     choice = _choice(request, kind)
@@ -116,6 +120,20 @@ def analyze(request: Request) -> ExitCode:
     else:
         _write(request, kind, choice, watched)
     return request.verdict.code()
+
+
+def _follow(request: Request, kind: str, watched: set[str]) -> ExitCode:
+    """Of an input that is still being written, what comes as it comes."""
+    from tcptrace_py.views.follow import follow
+
+    if request.schema:
+        raise UsageError("--schema is made at the end of a capture: leave --follow")
+    _spare_the_captures(request)
+    warn_if_interpreted(quiet=request.reading.quiet)
+    code, seen = follow(request, kind, None if kind == "summary" else _choice(request, kind))
+    if seen is not None:
+        _look_for(watched, seen, request.verdict)
+    return ExitCode.FINDINGS if request.verdict.found and code is ExitCode.OK else code
 
 
 def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
@@ -193,7 +211,7 @@ def _choice(request: Request, kind: str) -> Choice:
         if name not in known:
             raise UsageError(f"--columns: {tables[0]} has no column {name!r}{nearest(name, known)}")
     mask = parse(request.where, tables[0]) if request.where else None
-    if kind == "json" and not into_folder and "captures" not in tables:
+    if kind == "json" and not into_folder and not request.follow and "captures" not in tables:
         tables.append("captures")  # a document says what its rows were read from, and how well
     return Choice(tables, columns, mask)
 
@@ -230,7 +248,7 @@ def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], reques
     return trace
 
 
-def complain(trace: Trace) -> None:
+def complain(trace: Trace | Live) -> None:
     """One line for each input that was not read to its end."""
     for capture in trace.summary.captures:
         if capture["status"] != "ok":
@@ -242,11 +260,26 @@ def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tu
     """The rows that were asked for, capture by capture, each under the name of its table."""
     for trace in _traces(request, choice.tables):
         for table in choice.tables:
-            for batch in trace.batches(table):
-                yield table, choice.of(table, batch)
+            yield from _rows(trace, table, choice, request.verdict)
         _look_for(watched, trace, request.verdict)
     if request.failed and "captures" in choice.tables:
         yield "captures", choice.of("captures", _unread(request.failed))
+
+
+def _rows(trace: Trace, table: str, choice: Choice, verdict: Verdict) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The rows of one table; none of a capture that changed before they could be read, and the others go on."""
+    given = False
+    try:
+        for batch in trace.batches(table):
+            given = True
+            yield table, choice.of(table, batch)
+    except ChangedError as error:
+        if given:  # rows that may be wrong are out
+            raise
+        say(str(error))
+        verdict.damaged += 1
+        for capture in trace.summary.captures:
+            capture |= {"status": "partial", "reason": error.reason, "message": f"{table}: not read, {error}"}
 
 
 def _unread(failed: dict[str, UnreadableError]) -> pa.RecordBatch:
@@ -325,7 +358,7 @@ def _watched(fail_on: str) -> set[str]:
     return watched
 
 
-def _look_for(watched: set[str], trace: Trace, verdict: Verdict) -> None:
+def _look_for(watched: set[str], trace: Trace | Live, verdict: Verdict) -> None:
     findings = trace.summary.findings
     hits = [name for name in worst_first(findings) if name in watched]
     if hits:
@@ -341,7 +374,7 @@ def show(capture: str, conn_id: int, reading: Reading, *, unfold: bool = False, 
     request = Request([capture], reading)
     for connection in _one(request, conn_id):
         ladder = lay_out(connection.record, connection.rows(), unfold=unfold)
-        emit(draw(ladder, max(_width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
+        emit(draw(ladder, max(width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
     return request.verdict.code()
 
 
@@ -371,7 +404,7 @@ def catalog(name: str | None, kind: str) -> ExitCode:
 
     chosen = found(name)
     if kind == "table":
-        emit(as_lines(chosen, _width()))
+        emit(as_lines(chosen, width()))
     else:
         text = as_json(chosen) if kind == "json" else as_markdown(chosen).removesuffix("\n")
         emit(line(row) for row in text.split("\n"))
@@ -386,14 +419,17 @@ def warn_if_interpreted(*, quiet: bool) -> None:
         say("running uncompiled, which is much slower; install again where there is a C compiler")
 
 
-def emit(lines: Iterable[Line]) -> None:
-    """Lines to standard output, in colour where that is wanted."""
+def emit(lines: Iterable[Line], *, at_once: bool = False) -> None:
+    """Lines to standard output, in colour where that is wanted; `at_once`: each for itself."""
     ink = ink_for(sys.stdout)
     with failures_named("to standard output"):
         for parts in lines:
             sys.stdout.write(ink(parts) + "\n")
+            if at_once:
+                sys.stdout.flush()
         sys.stdout.flush()
 
 
-def _width() -> int:
+def width() -> int:
+    """Columns of the terminal."""
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns

@@ -32,10 +32,10 @@ SHOWN = {
 """The columns that are shown unless others are asked for; a screen has no room for a hundred."""
 
 
-def grid_lines(batches: Iterable[pa.RecordBatch], columns: list[str]) -> Iterator[Line]:
-    """A line of names, then a line a row."""
+def grid_lines(batches: Iterable[pa.RecordBatch], columns: list[str], measured: int = MEASURED) -> Iterator[Line]:
+    """A line of names, then a line a row; the first `measured` rows decide how wide the columns are."""
     rows = (row for batch in batches for row in _rows(batch, columns))
-    first = list(islice(rows, MEASURED))
+    first = list(islice(rows, measured))
     widths = [
         max(len(cell) for cell in cells) for cells in zip(columns, *([c for c, _ in row] for row in first), strict=True)
     ]

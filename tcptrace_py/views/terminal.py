@@ -78,6 +78,9 @@ def capture_lines(capture: Record, width: int) -> Iterator[Line]:
             yield line(INDENT, shortened(text, width - len(INDENT)))
     if capture.get("status", "ok") != "ok":
         yield line(INDENT, Part(f"{capture['status']}: {capture.get('message') or capture.get('reason')}", "error"))
+    limits = capture.get("limits") or ()
+    if limits:
+        yield line(INDENT, Part(f"bounds reached: {', '.join(limits)}", "warning"))
     notes = [*(capture.get("notes") or ()), *(capture.get("findings") or ())]
     if notes:
         yield line(INDENT, Part(f"note: {', '.join(notes)}", "note"))

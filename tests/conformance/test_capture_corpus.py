@@ -101,7 +101,7 @@ def _as_tcpdump_prints(path, *options):
     text = subprocess.run([TCPDUMP, *options, "-r", path], capture_output=True, check=False).stdout
     if b"IP" not in text:  # nothing, or other protocols only
         pytest.skip("tcpdump prints no IP packet")
-    decoder = PrintedDecoder()
+    decoder = PrintedDecoder(Counter())
     got, _ = frames_of(text)
     assert {frame.link for frame in got} == {LINK_PRINTED}
     return [decoder.decode(frame.data.decode("utf-8", "replace")) for frame in got]

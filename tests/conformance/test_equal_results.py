@@ -133,7 +133,7 @@ def test_container(path, tmp_path):
     assert differences(everything(path), everything(copy), lost) == {}
 
 
-DAMAGE = {"status", "reason", "message"}
+DAMAGE = {"status", "reason", "message", "limits"}
 CONTAINER_LOSES = {
     # the damage is not copied
     "suricata-verify__smtp-to-comma__10.7.29.101_49898-178.63.41.150_25.pcap": DAMAGE,

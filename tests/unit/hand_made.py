@@ -138,6 +138,7 @@ def capture(path, **more):
         "connections": 1,
         "findings": [],
         "notes": [],
+        "limits": [],
     }
     return known | more
 

@@ -41,7 +41,7 @@ def test_the_tutorial_as_it_stands():
     assert lines_of(TUTORIAL) == TUTORIAL.splitlines()
     got, info = frames_of(TUTORIAL.encode())
     assert {frame.marks for frame in got} == {Mark.NO_TIME}
-    assert (info.first_time_ns, info.notes) == (None, ["no time stamps"])
+    assert (info.first_time_ns, info.notes) == (None, ["3 packets without a time"])
 
 
 def test_among_prose_indented_and_with_blank_lines():

@@ -132,6 +132,7 @@ def test_options_reach_the_analysis():
         "max_ranges=5",
         "--limit",
         "max_unacked=1_000",
+        "--resync",
     )
     assert hand_made.asked == [
         (
@@ -145,12 +146,13 @@ def test_options_reach_the_analysis():
                 "verify_checksums": False,
                 "overlaps": True,
                 "limits": Limits(max_ranges=5, max_unacked=1000),
+                "resync": True,
             },
         )
     ]
     hand_made.asked.clear()
     tcpflows("analyze", "-", "-t", "timeline")
-    assert hand_made.asked == [("-", ("timeline",), {"reader": "own", "verify_checksums": True})]
+    assert hand_made.asked == [("-", ("timeline",), {})]
 
 
 def test_csv_json_and_ndjson_say_the_same():
@@ -233,7 +235,7 @@ def test_a_capture_is_not_overwritten(tmp_path):
     ("args", "said"),
     [
         (["-t", "segments"], "there is no table 'segments'; there are captures, connections, timeline, states, events"),
-        (["--columns", "conn"], "--columns: connections has no column 'conn'; did you mean conn_id?"),
+        (["--columns", "conn"], "--columns: connections has no column 'conn'; did you mean conn_id or continues?"),
         (["-w", "x == 1"], "--where: connections has no column 'x'"),
         (["-t", "timeline,events", "-w", "frame == 1"],
          "--where and --columns are about one table: choose it with --table"),

@@ -230,3 +230,10 @@ for args in (["-f", "csv"], ["-f", "ndjson", "-t", "timeline"], ["-f", "json", "
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "False\n" * 4
+
+
+def test_printed_text_has_no_link_type(tmp_path):
+    line = "12:00:00.000001 IP 10.0.0.1.5 > 10.0.0.2.80: Flags [S], seq 1, win 5, length 0\n"
+    (tmp_path / "x.txt").write_text(line)
+    code, text, _ = tcpflows("analyze", "-q", tmp_path / "x.txt")
+    assert (code, text.splitlines()[0]) == (0, f"{tmp_path}/x.txt  tcpdump text")

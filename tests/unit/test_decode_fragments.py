@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from collections import Counter
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_oldest_leaves_when_there_are_too_many() -> None:
 
 def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fragments, "MAX_HELD", 4096)
-    joiner = fragments.Joiner(4096)
+    joiner = fragments.Joiner(Counter(), 4096)
     for number in range(200):
         piece = p.ipv4(b"x" * 1000, ip_id=number, fragment=0x2000 | number % 100)
         assert joiner.add_ipv4(piece, 0, number) is None

@@ -6,6 +6,8 @@ import struct
 
 import pytest
 
+from tcptrace_py.capture.frames import LINK_PRINTED
+from tcptrace_py.decode.links import NAMES, is_decoded, named
 from tcptrace_py.options import Limits
 from tests import packets as p
 from tests.decoding import address, decoded, one, why_unused
@@ -249,3 +251,16 @@ def test_a_msdu_without_a_segment_is_counted_once() -> None:
     other = p.ipv4(p.udp(b"", 1, 2), protocol=17)
     assert why_unused(p.a_msdu(other, other), 105) == {"not_tcp": 1}
     assert why_unused(p.a_msdu(), 105) == {"truncated_header": 1}
+
+
+def test_link_types_that_are_decoded_are_known_to_be() -> None:
+    for link in (*range(300), LINK_PRINTED, 65535):
+        result = decoded(p.frames([bytes(80)], link))
+        assert is_decoded(link) == ("unsupported_link" not in result.unused), link
+
+
+def test_names_are_of_link_types_that_are_not_decoded() -> None:
+    assert named(189) == "link type 189 (USB_LINUX)"
+    assert named(65535) == "link type 65535 (no name known)"
+    assert (named(147), named(162)) == ("link type 147 (USER0)", "link type 162 (USER15)")
+    assert [link for link in NAMES if is_decoded(link)] == []

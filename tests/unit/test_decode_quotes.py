@@ -63,13 +63,18 @@ def test_quoted_packet_with_options_and_extension_headers() -> None:
         b"\x41" + SENT[1:],
         SENT_6[:39],
         p.ipv6(b"", protocol=59),
-        p.ipv6(p.tcp(), extensions=[(60, p.padded_extension())] * 30),
         p.fragments_6(SENT_6, 48)[1],
     ],
 )
 def test_errors_about_something_else(quoted: bytes) -> None:
     assert why_unused(p.ethernet(p.icmp_error(quoted))) == {"not_tcp": 1}
     assert why_unused(p.ethernet(p.icmp_error_6(quoted))) == {"not_tcp": 1}
+
+
+def test_a_quoted_packet_with_too_many_headers_before_its_tcp() -> None:
+    deep = p.ipv6(p.tcp(), extensions=[(60, p.padded_extension())] * 30)
+    result = decoded(frames([p.ethernet(p.icmp_error_6(deep))]))
+    assert (result.unused, result.decoder.limits) == ({"depth_limit": 1}, {"max_quoted_extensions": 1})
 
 
 def test_icmp_that_is_no_error() -> None:

@@ -1,5 +1,7 @@
 """Relative numbers in print, made absolute: both SYNs, one, none; -S; resets; reused pairs; several runs."""
 
+from collections import Counter
+
 from tcptrace_py.decode import _batch as b
 from tcptrace_py.decode.printed import PrintedDecoder
 
@@ -9,7 +11,7 @@ J, K = 3626544836, 4294967290
 
 def numbers(*lines):
     """(seq, ack) of each line; None for what is not printed."""
-    decoder = PrintedDecoder()
+    decoder = PrintedDecoder(Counter())
     got = [decoder.decode(f"IP {line}, win 512, length 0") for line in lines]
     return [
         (None if packet.marks & b.NO_SEQ else packet.seq, packet.ack if packet.flags & 16 else None) for packet in got
@@ -127,7 +129,7 @@ def test_another_run_of_tcpdump_in_the_same_text():
 
 
 def test_sack_edges_are_relative_even_where_ack_is_not():
-    decoder = PrintedDecoder()
+    decoder = PrintedDecoder(Counter())
     first = decoder.decode(f"IP {AB}: Flags [.], ack {K}, win 5, options [nop,nop,sack 1 {{101:201}}], length 0")
     assert first.sack == [((K + 100) % 2**32, (K + 200) % 2**32)]
     later = decoder.decode(f"IP {AB}: Flags [.], ack 1, win 5, options [nop,nop,sack 1 {{301:401}}], length 0")

@@ -1,5 +1,7 @@
 """One printed packet to one segment: both formats, what is missing, what is no TCP."""
 
+from collections import Counter
+
 import pytest
 
 from tcptrace_py.decode import _batch as b
@@ -11,7 +13,7 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE = (1 << bit for bit in range(9))
 
 
 def decode(*texts):
-    decoder = PrintedDecoder()
+    decoder = PrintedDecoder(Counter())
     return [decoder.decode(text) for text in texts]
 
 
