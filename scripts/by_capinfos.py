@@ -72,7 +72,7 @@ def _ns(text: str) -> int | None:
 
 
 def tshark_times(path: Path) -> list[int]:
-    """The time of every packet that tshark reads."""
+    """The time of every packet of which tshark tells one; it shows some blocks without packets as frames, too."""
     command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.time_epoch"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [int(Decimal(line).scaleb(9)) if line else 0 for line in done.stdout.splitlines()]
+    return [int(Decimal(line).scaleb(9)) for line in done.stdout.splitlines() if line]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture import Mark
 from tests.containers import frames_of
+from tests.spoiling.files import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,9 @@ PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 ONLY_WE_UNPACK = (b"BZh", b"\xfd7zXZ\x00")
 PSEUDO_HEADER = {"ERF", "LAPD", "PPP_WITH_DIRECTION", "177", "197", "204"}
 INT64_MAX = 2**63 - 1
+NOT_USED = {4, 5, 10}  # blocks: names, statistics, secrets
+SIMPLE = 3
+LARGEST_BLOCK = 16 << 20
 MOST_TRIED = 3  # records that capinfos looks at before it decides
 FAR = 2**31 * 10**9
 
@@ -59,8 +63,11 @@ def _not_a_capture(_data: bytes, ours: Reading, theirs: Said) -> bool:
 
 
 def _packed_damage(data: bytes, ours: Reading, theirs: Said) -> bool:
-    said = "cannot be decompressed" in theirs.why or "CRC" in theirs.why or theirs.packets == 0
-    return data.startswith(PACKED) and said and ours.verdict != "ok"
+    return data.startswith(PACKED) and ours.verdict != "ok" and theirs.packets <= ours.packets
+
+
+def _before_a_fault(data: bytes, ours: Reading, theirs: Said) -> bool:
+    return data.startswith(PACKED) and ours.reason == "bad_compression" and theirs.packets > ours.packets
 
 
 def _link_unknown(_data: bytes, _ours: Reading, theirs: Said) -> bool:
@@ -79,10 +86,12 @@ def _version_later(_data: bytes, ours: Reading, theirs: Said) -> bool:
     return "unknown SHB version" in theirs.why and ours.verdict == "damaged" and ours.packets == theirs.packets
 
 
-def _other_layout(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    """The first records make no sense with headers of 16 octets (24 with Kuznetzov's magic)."""
-    odd = theirs.format in OTHER_LAYOUTS or (not theirs.format and ours.packets <= MOST_TRIED)
-    return ours.format.startswith("pcap") and "pcapng" not in ours.format and odd and (ours.verdict != "ok" or theirs.format in OTHER_LAYOUTS - {"modpcap"})
+def _other_layout(data: bytes, ours: Reading, theirs: Said) -> bool:
+    if not ours.format.startswith("pcap") or ours.format.startswith("pcapng"):
+        return False
+    first = frames_of(data)[0][:MOST_TRIED]
+    odd = len(first) < MOST_TRIED or any(frame.marks & (Mark.ORIGINAL_TOO_SMALL | Mark.TIME_ODD) for frame in first)
+    return theirs.format in OTHER_LAYOUTS - {"modpcap"} or (odd and not _same_packets(ours, theirs))
 
 
 def _aix(_data: bytes, _ours: Reading, theirs: Said) -> bool:
@@ -90,8 +99,18 @@ def _aix(_data: bytes, _ours: Reading, theirs: Said) -> bool:
 
 
 def _uneven_block(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    uneven = ours.reason in ("bad_length", "bad_trailer")
-    return ours.format.startswith("pcapng") and uneven and theirs.verdict in ("ok", "cut short")
+    length = _block_length(ours)
+    uneven = length % 4 if length else ours.reason == "bad_trailer"
+    return ours.format.startswith("pcapng") and bool(uneven) and theirs.packets >= ours.packets
+
+
+def _long_block(_data: bytes, ours: Reading, theirs: Said) -> bool:
+    return _block_length(ours) > LARGEST_BLOCK and theirs.packets == ours.packets
+
+
+def _block_length(ours: Reading) -> int:
+    found = re.search(r"block length (\d+)", ours.message)
+    return int(found[1]) if found else 0
 
 
 def _clock(_data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -99,7 +118,7 @@ def _clock(_data: bytes, ours: Reading, theirs: Said) -> bool:
 
 
 def _minor_version(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    return ours.format.startswith("pcapng") and "unknown SHB version 1." in theirs.why and ours.packets >= theirs.packets
+    return "unknown SHB version 1." in theirs.why and ours.packets >= theirs.packets
 
 
 def _cut_and_damaged(_data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -107,9 +126,27 @@ def _cut_and_damaged(_data: bytes, ours: Reading, theirs: Said) -> bool:
     return same and {ours.verdict, theirs.verdict} == {"cut short", "damaged"} and ours.reason == "cut_short"
 
 
-def _block_not_used(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    said = re.search(r"option|of an ISB|unknown block type|NRB|total block length \d+ of a DSB", theirs.why)
-    return ours.format.startswith("pcapng") and theirs.verdict == "damaged" and bool(said)
+def _block_not_used(data: bytes, ours: Reading, theirs: Said) -> bool:
+    """Their words name it; where they say only "cut short", it is some block without packets."""
+    if not ours.format.startswith("pcapng") or theirs.packets > ours.packets:
+        return False
+    if theirs.verdict == "cut short":
+        return bool(_kinds(data) & NOT_USED)
+    return bool(re.search(r"option|of an ISB|unknown block type|NRB|of a DSB", theirs.why))
+
+
+def _kinds(data: bytes) -> set[int]:
+    """The kinds of the blocks in a file, whatever its byte order."""
+    return {int.from_bytes(each[:4], order) for each in pieces(data) for order in ("little", "big")}
+
+
+def _simple_packet(data: bytes, ours: Reading, theirs: Said) -> bool:
+    said = "of an SPB" in theirs.why or "don't match" in theirs.why
+    return SIMPLE in _kinds(data) and said and theirs.packets <= ours.packets
+
+
+def _snoop_header(data: bytes, ours: Reading, _theirs: Said) -> bool:
+    return data.startswith(b"snoop\0") and ours.verdict == "unreadable"
 
 
 def _snoop_length(_data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -118,6 +155,10 @@ def _snoop_length(_data: bytes, ours: Reading, theirs: Said) -> bool:
 
 def _same_packets(ours: Reading, theirs: Said) -> bool:
     return (ours.verdict, ours.packets) == (theirs.verdict, theirs.packets)
+
+
+def _before_1970(_data: bytes, ours: Reading, theirs: Said) -> bool:
+    return _same_packets(ours, theirs) and ours.first_ns is not None and ours.first_ns < 0
 
 
 def _no_time(_data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -151,6 +192,8 @@ REASONS = [
     Reason("bzip2 and xz", "we", "capinfos does not unpack them, and guesses", _only_we_unpack),
     Reason("no capture", "we", "capinfos takes empty files, text, pictures and noise for captures", _not_a_capture),
     Reason("damage inside gzip, zstd", "we", "capinfos drops what was unpacked before the fault", _packed_damage),
+    Reason("octets just before a fault", "capinfos", "an unpacker that fails gives nothing of its last piece of input",
+           _before_a_fault),
     Reason("link type unknown", "we", "capinfos refuses the file; we count its packets by link type", _link_unknown),
     Reason("pseudo-header", "we", "link types with a pseudo-header that Wireshark takes off, and takes for damage where "
            "it does not fit; ERF has times of its own there", _pseudo_header),
@@ -161,14 +204,19 @@ REASONS = [
     Reason("AIX", "we", "capinfos takes version 2.2 for AIX's, with times in ns; libpcap does not", _aix),
     Reason("block length not a multiple of 4", "we", "the specification forbids it; capinfos rounds up, both lengths",
            _uneven_block),
+    Reason("block of more than 16 MiB", "we", "our bound; capinfos has one for known blocks only", _long_block),
     Reason("absurd clock unit", "we", "capinfos takes units beyond 10^-18 and 2^-63, and shows times that cannot be",
            _clock),
     Reason("pcapng 1.x", "capinfos", "we read every minor version alike, capinfos 1.0 and 1.2", _minor_version),
     Reason("cut and damaged", "both", "the last record is both; we look first whether it is there", _cut_and_damaged),
     Reason("blocks and options not used", "we", "we pass over what does not bear on packets, if its lengths agree",
            _block_not_used),
+    Reason("simple packet and its block", "we", "where the lengths of packet and block differ we go by the block, whose "
+           "two lengths agree; capinfos goes by the packet", _simple_packet),
     Reason("snoop lengths", "we", "a record with 256 KiB of padding is damage; an absurd original length is not",
            _snoop_length),
+    Reason("snoop header", "we", "capinfos reads the first record before it looks at the header", _snoop_header),
+    Reason("before 1970", "we", "capinfos prints -4.9 s as -5.1", _before_1970),
     Reason("time 0", "we", "no time is in no span: simple packet blocks, records of zeros", _no_time),
     Reason("time beyond int64", "we", "after 2262 we clamp and mark", _beyond_int64),
     Reason("times 68 years apart", "we", "capinfos compares seconds in 32 bits", _far_apart),

@@ -33,6 +33,7 @@ class Reading(NamedTuple):
     verdict: str  # one of VERDICTS; empty where something is wrong
     wrong: str = ""  # what must never happen: its kind, and after a line break the story
     reason: str = ""
+    message: str = ""
     packets: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
@@ -67,7 +68,7 @@ def _analysed(path: str, *, agree: bool, digest: bool) -> Reading:
     except tt.TraceError as error:
         reason = getattr(error, "reason", "")
         said = str(error).removeprefix(path)
-        return Reading("unreadable", "" if reason else f"no reason: {error}", reason, digest=said)
+        return Reading("unreadable", "" if reason else f"no reason: {error}", reason, said, digest=reason)
     info = rows_of(trace, "captures")[0]
     verdict = "ok" if info["status"] == "ok" else "cut short" if info["reason"] == "cut_short" else "damaged"
     wrong = contradictions(trace) if agree else []
@@ -75,6 +76,7 @@ def _analysed(path: str, *, agree: bool, digest: bool) -> Reading:
         verdict,
         "contradiction: " + "\n".join(wrong) if wrong else "",
         info["reason"],
+        info["message"],
         info["packets_read"],
         info["first_time"],
         info["last_time"],

@@ -92,6 +92,7 @@ class Pcapng:
         self._info = info
         self._columns = InterfaceColumns()
         self._section = Section(order == ">", 0)
+        self._columns.begin(self._section)  # for what is found after a first section header that is damaged
         self._after_gap = False
 
     def step(self, window: Window, frame: int) -> Stop:

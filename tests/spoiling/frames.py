@@ -20,8 +20,18 @@ SECOND = 10**9
 @lru_cache
 def sources():
     """The records of every small capture: (link type, [(time, bytes), ...])."""
-    read = [frames_of(path)[0] for path in (*FIXTURES, *PROBES) if path.stat().st_size < LARGEST]
-    return [(got[0].link, [(frame.time_ns, frame.data) for frame in got]) for got in read if got] + _rare()
+    return ours() + _of(PROBES)
+
+
+@lru_cache
+def ours():
+    """Those that are made of nothing but this repository."""
+    return _of(FIXTURES) + _rare()
+
+
+def _of(paths):
+    read = [frames_of(path)[0] for path in paths if path.stat().st_size < LARGEST]
+    return [(got[0].link, [(frame.time_ns, frame.data) for frame in got]) for got in read if got]
 
 
 def _rare():
