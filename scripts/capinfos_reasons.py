@@ -37,6 +37,8 @@ NOT_USED = {4, 5, 10}  # blocks: names, statistics, secrets
 SIMPLE = 3
 LARGEST_BLOCK = 16 << 20
 MOST_TRIED = 3  # records that capinfos looks at before it decides
+FINE_CLOCK = re.compile(rb"(?:\x09\x00\x01\x00|\x00\x09\x00\x01)[\x0a-\x12\x9e-\xbf]")  # if_tsresol
+UNITS = [10**digits for digits in range(10)]  # ns
 FAR = 2**31 * 10**9
 
 
@@ -49,7 +51,7 @@ class Reason(NamedTuple):
     holds: Callable[[bytes, Reading, Said], bool]
 
 
-def _is_text(data: bytes, ours: Reading, _theirs: Said) -> bool:
+def _is_text(_data: bytes, ours: Reading, _theirs: Said) -> bool:
     return ours.format == "tcpdump text"
 
 
@@ -58,8 +60,8 @@ def _only_we_unpack(data: bytes, _ours: Reading, theirs: Said) -> bool:
 
 
 def _not_a_capture(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    guessed = theirs.format not in CAPTURES | OTHER_LAYOUTS if theirs.format else "commview" in theirs.why
-    return ours.packets == 0 and guessed
+    guessed = theirs.format or (theirs.why.partition(":")[0] if ours.reason == "not_a_capture" else "pcap")
+    return ours.packets == 0 and guessed not in CAPTURES | OTHER_LAYOUTS
 
 
 def _packed_damage(data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -117,13 +119,21 @@ def _clock(_data: bytes, ours: Reading, theirs: Said) -> bool:
     return ours.format.startswith("pcapng") and ours.reason == "bad_interface" and theirs.packets >= ours.packets
 
 
+def _fine_clock(data: bytes, ours: Reading, theirs: Said) -> bool:
+    return _same_packets(ours, theirs) and FINE_CLOCK.search(data) is not None
+
+
+def _zeros_after(data: bytes, ours: Reading, theirs: Said) -> bool:
+    return data.startswith(PACKED[1]) and data.endswith(b"\0") and ours.verdict == "ok" and "frame descr" in theirs.why
+
+
 def _minor_version(_data: bytes, ours: Reading, theirs: Said) -> bool:
     return "unknown SHB version 1." in theirs.why and ours.packets >= theirs.packets
 
 
 def _cut_and_damaged(_data: bytes, ours: Reading, theirs: Said) -> bool:
-    same = ours.packets == theirs.packets
-    return same and {ours.verdict, theirs.verdict} == {"cut short", "damaged"} and ours.reason == "cut_short"
+    other = theirs.verdict in ("damaged", "unsupported")
+    return ours.packets == theirs.packets and ours.reason in ("cut_short", "cut_header") and other
 
 
 def _block_not_used(data: bytes, ours: Reading, theirs: Said) -> bool:
@@ -132,7 +142,7 @@ def _block_not_used(data: bytes, ours: Reading, theirs: Said) -> bool:
         return False
     if theirs.verdict == "cut short":
         return bool(_kinds(data) & NOT_USED)
-    return bool(re.search(r"option|of an ISB|unknown block type|NRB|of a DSB", theirs.why))
+    return bool(re.search(r"option|of an ISB|unknown block type|NRB|of a DSB|journal export", theirs.why))
 
 
 def _kinds(data: bytes) -> set[int]:
@@ -182,8 +192,7 @@ def _large_fraction(data: bytes, ours: Reading, theirs: Said) -> bool:
 def _prints_less(_data: bytes, ours: Reading, theirs: Said) -> bool:
     pairs = ((ours.first_ns, theirs.first_ns), (ours.last_ns, theirs.last_ns))
     return _same_packets(ours, theirs) and all(
-        mine is not None and its is not None and 0 <= mine - its < 1000 and (mine == its or its % 1000 == 0)
-        for mine, its in pairs
+        mine is not None and its in {mine // unit * unit for unit in UNITS} for mine, its in pairs
     )
 
 
@@ -192,11 +201,12 @@ REASONS = [
     Reason("bzip2 and xz", "we", "capinfos does not unpack them, and guesses", _only_we_unpack),
     Reason("no capture", "we", "capinfos takes empty files, text, pictures and noise for captures", _not_a_capture),
     Reason("damage inside gzip, zstd", "we", "capinfos drops what was unpacked before the fault", _packed_damage),
+    Reason("zeros after zstd", "capinfos", "we pass over zeros after any compressed data, as gzip does", _zeros_after),
     Reason("octets just before a fault", "capinfos", "an unpacker that fails gives nothing of its last piece of input",
            _before_a_fault),
     Reason("link type unknown", "we", "capinfos refuses the file; we count its packets by link type", _link_unknown),
-    Reason("pseudo-header", "we", "link types with a pseudo-header that Wireshark takes off, and takes for damage where "
-           "it does not fit; ERF has times of its own there", _pseudo_header),
+    Reason("pseudo-header", "we", "what Wireshark takes off packets of some link types is damage where it does not "
+           "fit; ERF has times of its own there", _pseudo_header),
     Reason("pcap version", "we", "libpcap refuses these versions; capinfos reads on", _new_version),
     Reason("section of unknown version", "both", "the same stop under another name", _version_later),
     Reason("pcap of another layout", "we", "where the first records make no sense, capinfos tries layouts of other "
@@ -207,12 +217,13 @@ REASONS = [
     Reason("block of more than 16 MiB", "we", "our bound; capinfos has one for known blocks only", _long_block),
     Reason("absurd clock unit", "we", "capinfos takes units beyond 10^-18 and 2^-63, and shows times that cannot be",
            _clock),
+    Reason("clock finer than 1 ns", "we", "capinfos overflows: 10^12 units of 10^-13 s are 0.1 s", _fine_clock),
     Reason("pcapng 1.x", "capinfos", "we read every minor version alike, capinfos 1.0 and 1.2", _minor_version),
     Reason("cut and damaged", "both", "the last record is both; we look first whether it is there", _cut_and_damaged),
     Reason("blocks and options not used", "we", "we pass over what does not bear on packets, if its lengths agree",
            _block_not_used),
-    Reason("simple packet and its block", "we", "where the lengths of packet and block differ we go by the block, whose "
-           "two lengths agree; capinfos goes by the packet", _simple_packet),
+    Reason("simple packet and its block", "we", "where their lengths differ we go by the block, whose two lengths agree, "
+           "capinfos goes by the packet", _simple_packet),
     Reason("snoop lengths", "we", "a record with 256 KiB of padding is damage; an absurd original length is not",
            _snoop_length),
     Reason("snoop header", "we", "capinfos reads the first record before it looks at the header", _snoop_header),
@@ -222,7 +233,8 @@ REASONS = [
     Reason("times 68 years apart", "we", "capinfos compares seconds in 32 bits", _far_apart),
     Reason("fraction of a second of 1 s or more", "we", "we carry it into the seconds; capinfos overflows 32 bits",
            _large_fraction),
-    Reason("precision", "we", "capinfos prints microseconds where the clock ticks finer", _prints_less),
+    Reason("precision", "we", "capinfos prints all times as the first clock ticks, and microseconds for 100 ns",
+           _prints_less),
 ]  # fmt: skip
 
 

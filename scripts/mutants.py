@@ -111,7 +111,10 @@ def groups(asked: argparse.Namespace, folder: Path) -> Iterator[list[tuple[Path,
         found = [path for name in FOLDERS if (CORPUS / name).is_dir() for path in sorted((CORPUS / name).iterdir())]
         yield [(path, path.parent.name) for path in found if path.suffix in KINDS]
         return
+    until = time.monotonic() + asked.minutes * 60
     for first in range(asked.first, asked.first + asked.count, AT_ONCE):
+        if time.monotonic() > until:
+            return
         made = spoilt(folder, range(first, min(first + AT_ONCE, asked.first + asked.count)))
         yield made
         for path, _ in made:
@@ -124,7 +127,7 @@ def run(asked: argparse.Namespace, folder: Path) -> Found:
     word, times = (shutil.which(program) for program in ("capinfos", "tshark"))
     with Watched(digest=bool(asked.digests), agree=not asked.corpus) as watched:
         for files in groups(asked, folder):
-            said = capinfos([path for path, _ in files]) if word and not asked.digests else {}
+            said = capinfos([path for path, _ in files]) if word else {}
             for number, (path, kind) in enumerate(files):
                 ours = watched.read(path)
                 wrong = found.wrong.total()
@@ -143,25 +146,29 @@ def run(asked: argparse.Namespace, folder: Path) -> Found:
 
 def table(asked: argparse.Namespace, found: Found, minutes: float) -> str:
     """What was found, for the document."""
-    what = "every unspoilt capture of the reference folder" if asked.corpus else f"seeds {asked.first} to {asked.first + asked.count - 1}"
-    lines = [
-        "| | |",
-        "|---|---|",
-        f"| files | {found.files.total():,} ({what}) with {found.packets:,} packets |",
-        f"| made from | {_counts(found.files)} |",
-        f"| verdicts | {', '.join(f'{name} {found.verdicts[name]:,}' for name in VERDICTS)} |",
-        f"| tracebacks, hangs, contradictions between tables, words on stderr, more than 512 MB | {_counts(found.wrong) or 'none'} |",
-        f"| slowest | {found.slowest[0]:.2f} s |",
-        f"| most memory, the interpreter with its libraries included | {found.peak_kb / 1024:.0f} MB |",
-        f"| packet count, verdict, first and last time as capinfos has them | {found.agreed:,} |",
-        f"| different for a reason below | {found.reasons.total():,} |",
-        f"| every time to the nanosecond as tshark has it | {found.timed['files']:,} files, {found.timed['packets']:,} packets |",
-        f"| took | {minutes:.0f} min |",
-        "",
-        "| reason | files | right | why |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {each.name} | {found.reasons[each.name]:,} | {each.right} | {each.why} |" for each in REASONS if found.reasons[each.name]]
+    last = asked.first + found.files.total() - 1
+    what = "every unspoilt capture of the reference folder" if asked.corpus else f"seeds {asked.first} to {last}"
+    rows = {
+        "files": f"{found.files.total():,} ({what}) with {found.packets:,} packets",
+        "made from": _counts(found.files),
+        "verdicts": ", ".join(f"{name} {found.verdicts[name]:,}" for name in VERDICTS),
+        "tracebacks, hangs, contradictions, words on stderr, over 512 MB, differences that no reason explains": (
+            _counts(found.wrong) or "none"
+        ),
+        "slowest": f"{found.slowest[0]:.2f} s",
+        "most memory, the interpreter with its libraries included": f"{found.peak_kb / 1024:.0f} MB",
+        "packet count, verdict, first and last time as capinfos has them": f"{found.agreed:,}",
+        "different for a reason below": f"{found.reasons.total():,}",
+        "every time to the nanosecond as tshark has it": (
+            f"{found.timed['files']:,} files, {found.timed['packets']:,} packets"
+        ),
+        "took": f"{minutes:.0f} min",
+    }
+    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+    known = [each for each in REASONS if found.reasons[each.name]]
+    if known:
+        lines += ["", "| reason | files | right | why |", "|---|---|---|---|"]
+    lines += [f"| {each.name} | {found.reasons[each.name]:,} | {each.right} | {each.why} |" for each in known]
     return "\n".join(lines) + "\n"
 
 
@@ -181,8 +188,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=20_261_122, help="the first seed")
     parser.add_argument("--count", type=int, default=2_000, help="how many")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no more after so long")
     parser.add_argument("--corpus", action="store_true", help="the reference captures, unspoilt")
-    parser.add_argument("--digests", type=argparse.FileType("w"), help="write a line a mutant; capinfos is not asked")
+    parser.add_argument("--digests", type=argparse.FileType("w"), help="also write a line a mutant")
     parser.add_argument("--keep", type=Path, help="folder for files with which something is wrong")
     parser.add_argument("--write", action="store_true", help="write the table into docs/robustness.md")
     asked = parser.parse_args()

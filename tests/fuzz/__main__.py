@@ -84,7 +84,7 @@ def keep(target, folder):
             reached |= new
             kept += 1
             (own / sha256(data).hexdigest()[:16]).write_bytes(data)
-    print(f"{target}: {kept} files, {len(reached)} steps")
+    sys.stdout.write(f"{target}: {kept} files, {len(reached)} steps\n")
 
 
 def main(arguments):

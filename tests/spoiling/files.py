@@ -19,7 +19,6 @@ from tests.containers import (
     option,
     pcap,
     pcap_record,
-    pcapng,
     section,
     simple,
     snoop,
@@ -37,20 +36,19 @@ PACK = {
     "xz": lambda data: lzma.compress(data, preset=0),
     "zstd": lambda data: zstandard.compress(data, 1),
 }
+SIDES = "10.0.0.1.40000 > 10.0.0.2.80: Flags", "10.0.0.2.80 > 10.0.0.1.40000: Flags"
+SYN_OPTIONS = "options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7]"
 TEXT = (
-    "12:00:00.000001 IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 100, win 64240, options [mss 1460,sackOK,TS val 1 "
-    "ecr 0,nop,wscale 7], length 0",
-    "12:00:00.010001 IP 10.0.0.2.80 > 10.0.0.1.40000: Flags [S.], seq 900, ack 101, win 65160, options [mss 1460,nop,"
-    "nop,sackOK], length 0",
-    "12:00:00.020001 IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [.], ack 1, win 502, length 0",
-    "12:00:00.030001 IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [P.], seq 1:101, ack 1, win 502, length 100: HTTP",
+    f"12:00:00.000001 IP {SIDES[0]} [S], seq 100, win 64240, {SYN_OPTIONS}, length 0",
+    f"12:00:00.010001 IP {SIDES[1]} [S.], seq 900, ack 101, win 65160, options [mss 1460,nop,nop,sackOK], length 0",
+    f"12:00:00.020001 IP {SIDES[0]} [.], ack 1, win 502, length 0",
+    f"12:00:00.030001 IP {SIDES[0]} [P.], seq 1:101, ack 1, win 502, length 100: HTTP",
     "12:00:00.040001 IP (tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto TCP (6), length 40)",
-    "    10.0.0.2.80 > 10.0.0.1.40000: Flags [.], cksum 0x1234 (correct), ack 101, win 509, options [nop,nop,sack 1 "
-    "{201:301}], length 0",
+    f"    {SIDES[1]} [.], cksum 0x1234 (correct), ack 101, win 509, options [nop,nop,sack 1 {{201:301}}], length 0",
     "12:00:00.050001 IP6 2001:db8::1.40000 > 2001:db8::2.443: Flags [S], seq 7, win 64800, length 0",
     "12:00:00.060001 ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28",
-    "12:00:00.070001 IP 10.0.0.2.80 > 10.0.0.1.40000: Flags [F.], seq 1, ack 101, win 509, length 0",
-    "12:00:00.080001 IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [R], seq 101, win 0, length 0",
+    f"12:00:00.070001 IP {SIDES[1]} [F.], seq 1, ack 101, win 509, length 0",
+    f"12:00:00.080001 IP {SIDES[0]} [R], seq 101, win 0, length 0",
 )
 
 
