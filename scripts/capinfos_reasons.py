@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from scripts.by_capinfos import Said
     from scripts.watched import Reading
+    from tcptrace_py.capture import CaptureInfo
+    from tests.containers import Got
 
 COUNTS_AS = {  # reason for which nothing could be read -> verdict in capinfos' terms
     "cut_header": "cut short",
@@ -31,7 +33,7 @@ CAPTURES = {"pcap", "nsecpcap", "modpcap", "pcapng", "snoop", "aixpcap", "shomit
 OTHER_LAYOUTS = {"rh6_1pcap", "suse6_3pcap", "nokiapcap", "modpcap"}
 PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 ONLY_WE_UNPACK = (b"BZh", b"\xfd7zXZ\x00")
-PSEUDO_HEADER = {"ERF", "LAPD", "PPP_WITH_DIRECTION", "177", "197", "204"}
+PSEUDO_HEADER = {"177", "197", "204"}  # LAPD, ERF, PPP with direction
 INT64_MAX = 2**63 - 1
 NOT_USED = {4, 5, 10}  # blocks: names, statistics, secrets
 SIMPLE = 3
@@ -222,7 +224,7 @@ REASONS = [
     Reason("cut and damaged", "both", "the last record is both; we look first whether it is there", _cut_and_damaged),
     Reason("blocks and options not used", "we", "we pass over what does not bear on packets, if its lengths agree",
            _block_not_used),
-    Reason("simple packet and its block", "we", "where their lengths differ we go by the block, whose two lengths agree, "
+    Reason("simple packet and its block", "we", "where lengths differ we go by the block, whose own two agree, "
            "capinfos goes by the packet", _simple_packet),
     Reason("snoop lengths", "we", "a record with 256 KiB of padding is damage; an absurd original length is not",
            _snoop_length),
@@ -256,3 +258,9 @@ def differs(ours: Reading, theirs: Said) -> str:
 def reason_for(data: bytes, ours: Reading, theirs: Said) -> str:
     """The name of the first reason that holds; empty where none does."""
     return next((reason.name for reason in REASONS if reason.holds(data, ours, theirs)), "")
+
+
+def times_comparable(data: bytes, got: list[Got], info: CaptureInfo) -> bool:
+    """Whether none of the reasons about times holds for some packet: tshark has them in common with capinfos."""
+    odd = any(frame.marks & Mark.TIME_ODD or frame.time_ns < 0 for frame in got)
+    return not odd and not FINE_CLOCK.search(data) and not PSEUDO_HEADER.intersection(map(str, info.link_types))

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.by_capinfos import capinfos, tshark_times
-from scripts.capinfos_reasons import REASONS, differs, reason_for
+from scripts.capinfos_reasons import REASONS, differs, reason_for, times_comparable
 from scripts.documents import ROOT
 from scripts.watched import VERDICTS, Reading, Watched
 from tcptrace_py.capture import Mark
@@ -83,7 +83,10 @@ class Found:
 
     def compare_times(self, path: Path, kind: str) -> None:
         """Hold every time of one file against tshark."""
-        mine = [frame.time_ns for frame in frames_of(path)[0] if not frame.marks & Mark.NO_TIME]
+        got, info = frames_of(path)
+        if not times_comparable(path.read_bytes(), got, info):
+            return
+        mine = [frame.time_ns for frame in got if not frame.marks & Mark.NO_TIME]
         self.timed.update(files=1, packets=len(mine))
         if mine != (theirs := tshark_times(path)):
             self.tell(path.name, kind, f"times: {mine[:5]}..., tshark {theirs[:5]}...")
