@@ -9,6 +9,7 @@
 set -u -e -o pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=$(command -v "${PYTHON:-python}")
+[[ $python == /* ]] || python=$PWD/$python
 if [ $# -gt 0 ]; then
     work=$1 && mkdir -p "$work"
 else
@@ -26,6 +27,10 @@ tar -c -C "$root" --exclude='*.so' --exclude=.git --exclude=.venv --exclude=.myp
 cd "$work"
 TCPTRACE_PY_REQUIRE_COMPILED=1 TCPTRACE_PY_CFLAGS="-O1 -g1 -fno-omit-frame-pointer $sanitize" LDFLAGS="$sanitize" \
     "$python" setup.py -q build_ext --inplace 2>&1 | tail -20
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc PYTHONPATH=$work
-export TCPTRACE_PY_EXPECT=compiled TCPTRACE_PY_MUTANTS=${TCPTRACE_PY_MUTANTS:-200}
-LD_PRELOAD=$preload "$python" -P -m pytest -q -p no:cacheprovider tests/fuzz tests/robustness
+report=$work/report # to a file: a test that listens to standard error would keep it for itself
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$report UBSAN_OPTIONS=print_stacktrace=1:log_path=$report
+export PYTHONMALLOC=malloc PYTHONPATH=$work TCPTRACE_PY_EXPECT=compiled TCPTRACE_PY_MUTANTS=${TCPTRACE_PY_MUTANTS:-200}
+rm -f "$report".*
+LD_PRELOAD=$preload "$python" -P -m pytest -q -p no:cacheprovider tests/fuzz tests/robustness ||
+    { cat "$report".* && exit 1; }
+[ -z "$(ls "$report".* 2>/dev/null)" ] || { cat "$report".* && exit 1; }
