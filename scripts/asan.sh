@@ -18,8 +18,8 @@ fi
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 preload=
 for library in libasan.so libubsan.so; do
-    found=$(${CC:-cc} -print-file-name=$library)
-    [ "$found" != $library ] || { echo "skipped: ${CC:-cc} has no $library" && exit 0; }
+    found=$(${CC:-cc} -print-file-name=$library) || found=
+    [ -f "$found" ] || { echo "skipped: ${CC:-cc} has no $library" && exit 0; }
     preload=${preload:+$preload:}$found
 done
 
