@@ -202,7 +202,7 @@ class Journal:
         if self.keep_changes:
             if state != end.state:
                 conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
-            elif end.pending and end.since[end.pending_at(end.pending - 1)] == seg.row:  # may count once others do not
+            elif end.next_since(seg.row - 1, seg.row + 1, -1) == seg.row:  # it may count once others do not
                 conn.changes.append(("passed", end.side, state, seg.row, seg.frame, seg.time))
         end.state = state
 
