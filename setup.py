@@ -70,7 +70,10 @@ def sources() -> list[Extension]:
     shutil.copy(JOINED.with_suffix(".pxd"), made.with_suffix(".pxd"))
     modules = {path[: -len(".py")].replace("/", "."): path for path in COMPILED}
     modules[".".join(JOINED.with_suffix("").parts)] = str(made)
-    flags = ["-O3", "-g0", "-ffp-contract=off"]
+    flags = [
+        *os.environ.get("TCPTRACE_PY_CFLAGS", "-O3 -g0").split(),
+        "-ffp-contract=off",
+    ]  # scripts/asan.sh has others
     return [Extension(name, [path], extra_compile_args=flags) for name, path in modules.items()]
 
 

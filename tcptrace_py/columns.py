@@ -10,8 +10,8 @@ from typing import Any
 
 
 def zeros(code: str, rows: int) -> array[Any]:
-    """A column of zeros; `code` is that of the array module: q, Q, i, I, H, B, b."""
-    return array(code, bytes(rows * array(code).itemsize))
+    """A column of zeros, not a byte longer; `code` is that of the array module: q, Q, i, I, H, B, b."""
+    return array(code, [0]) * rows  # from bytes it would have spare room, where a wrong index goes unnoticed
 
 
 def filled(code: str, rows: int, value: int) -> array[Any]:

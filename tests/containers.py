@@ -146,9 +146,14 @@ def obsolete(units: int, data: bytes, order: str = "<", *, number: int = 0) -> b
 
 
 def pcapng(
-    packets: Iterable[tuple[int, bytes]] = (), order: str = "<", *, unit: int = 1000, options: bytes = b""
+    packets: Iterable[tuple[int, bytes]] = (),
+    order: str = "<",
+    *,
+    unit: int = 1000,
+    options: bytes = b"",
+    link: int = 1,
 ) -> bytes:
-    described = interface(1, options, order)
+    described = interface(link, options, order)
     return section(order) + described + b"".join(enhanced(time // unit, data, order) for time, data in packets)
 
 

@@ -16,6 +16,13 @@ LINK_PRINTED = 0x10000
 """Our own link type: the frame's bytes are one packet as tcpdump prints it (its lines, UTF-8)."""
 
 
+LATEST_NS = 2**62 - 1
+"""The year 2116; what is later, or earlier than as long before 1970, is not told apart.
+
+So the difference of any two times is an int64, too.
+"""
+
+
 class Mark(IntFlag):
     """What a container says about one frame beyond its bytes."""
 
@@ -23,7 +30,13 @@ class Mark(IntFlag):
     AFTER_GAP = 2  # the first frame found after damage was left out
     ORIGINAL_TOO_SMALL = 4  # original length below the captured length
     ORIGINAL_UNKNOWN = 16  # the source does not tell how long the frame was on the wire
-    TIME_ODD = 8  # fraction of a second >= 1 s (carried), finer than 1 ns (floored), or beyond int64
+    TIME_ODD = 8  # fraction of a second >= 1 s (carried), finer than 1 ns (floored), or beyond LATEST_NS
+
+
+def held(time_ns: int) -> tuple[int, Mark]:
+    """A time as a column can hold it, and its mark: what is too far away becomes the nearest that is not."""
+    within = max(-LATEST_NS, min(time_ns, LATEST_NS))
+    return within, Mark(0) if within == time_ns else Mark.TIME_ODD
 
 
 MARK_MEANING = {

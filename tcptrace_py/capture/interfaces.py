@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcptrace_py.capture.frames import Mark
+from tcptrace_py.capture.frames import LATEST_NS, Mark, held
 from tcptrace_py.columns import zeros
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ MAX_INTERFACES = 65_536
 MAX_NAME = 256  # octets of an interface's name that are kept
 NAME, TSRESOL, FCSLEN, TSOFFSET = 2, 9, 13, 14  # options of an interface description
 NS = 10**9
-INT64_MAX = 2**63 - 1
 MAX_CLOCK_EXPONENT = {2: 63, 10: 18}
 
 
@@ -64,14 +63,13 @@ class Interface:
     @property
     def tick_ns(self) -> int:
         """Nanoseconds in a unit; 0 where that is no whole number or the offset is absurd: the slow way, then."""
-        return NS // self.units if NS % self.units == 0 and abs(self.shift_ns) <= INT64_MAX // 2 else 0
+        return NS // self.units if NS % self.units == 0 and abs(self.shift_ns) <= LATEST_NS else 0
 
     def time_ns(self, units: int) -> tuple[int, Mark]:
-        """The time of a packet and its marks: what is finer than 1 ns is floored, what int64 cannot hold clamped."""
+        """The time of a packet and its marks: what is finer than 1 ns is floored, what is too far away clamped."""
         ns, rest = divmod(units * NS, self.units)
-        ns += self.shift_ns
-        odd = rest or not -INT64_MAX <= ns <= INT64_MAX
-        return max(-INT64_MAX, min(ns, INT64_MAX)), Mark.TIME_ODD if odd else Mark(0)
+        time_ns, mark = held(ns + self.shift_ns)
+        return time_ns, Mark.TIME_ODD if rest else mark
 
 
 class InterfaceColumns:
@@ -100,7 +98,7 @@ class InterfaceColumns:
         tick = interface.tick_ns
         shift = interface.shift_ns if tick else 0
         self._tick[n], self._shift[n] = tick, shift
-        self._most[n] = (INT64_MAX - abs(shift)) // (tick or 1)
+        self._most[n] = (LATEST_NS - abs(shift)) // (tick or 1)
         self._link[n], self._fcs[n] = interface.link, interface.fcs
         self.rows.append(interface)
         section.count = n + 1

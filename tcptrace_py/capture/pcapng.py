@@ -93,9 +93,7 @@ class Pcapng:
         self._info = info
         self._columns = InterfaceColumns()
         self._section = Section(order == ">", 0)
-        self._columns.begin(
-            self._section
-        )  # the header of the first section may turn out to be damaged, and be left out
+        self._columns.begin(self._section)  # for what is found after a first section header that is damaged
 
     def step(self, window: Window, frame: int) -> Stop:
         """Fill rows from the window; `frame` is the number of the first of them."""

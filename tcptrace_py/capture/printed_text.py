@@ -16,7 +16,7 @@ from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace_py.capture.frames import LINK_PRINTED, CaptureInfo, Frames, Mark
+from tcptrace_py.capture.frames import LINK_PRINTED, CaptureInfo, Frames, Mark, held
 from tcptrace_py.columns import filled
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _frames(batch: list[_Printed], clock: _Clock, frames: Frames) -> Frames:
     for i, (packet, piece) in enumerate(zip(batch, pieces, strict=True)):
         frames.offset[i], frames.captured[i], frames.original[i] = at, len(piece), len(piece)
         time_ns = clock.read(packet.stamp)
-        frames.time_ns[i], frames.marks[i] = (time_ns, 0) if time_ns is not None else (0, Mark.NO_TIME)
+        frames.time_ns[i], frames.marks[i] = held(time_ns) if time_ns is not None else (0, Mark.NO_TIME)
         at += len(piece)
     frames.buffer, frames.n = b"".join(pieces), len(batch)
     frames.link[: frames.n] = filled("i", frames.n, LINK_PRINTED)

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture.damage import Damage
-from tcptrace_py.capture.frames import Mark
+from tcptrace_py.capture.frames import Mark, held
 from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
 
@@ -31,7 +31,6 @@ MICRO = 10**6
 BATCH_BYTES = 1 << 20
 LARGEST_READ = 64 << 20
 ETHERNET = 1
-INT64_MAX = 2**63 - 1
 
 
 def nanoseconds(timestamp: Any) -> int:
@@ -74,19 +73,14 @@ def read_packets(packets: Iterable[Any], link: int, frames: Frames) -> Iterator[
 
 
 def _fill(frames: Frames, batch: list[tuple[int, bytes]], link: int) -> Frames:
-    """A time that int64 cannot hold becomes the nearest that it can, and is marked."""
     n = len(batch)
-    times = [max(-INT64_MAX, min(time_ns, INT64_MAX)) for time_ns, _ in batch]
+    times = [held(time_ns) for time_ns, _ in batch]
     sizes = [len(data) for _, data in batch]
     frames.buffer, frames.n = b"".join(data for _, data in batch), n
     frames.offset[:n] = array("q", accumulate(sizes[:-1], initial=0))
     frames.captured[:n] = frames.original[:n] = array("q", sizes)
-    frames.time_ns[:n] = array("q", times)
-    marks = [
-        Mark.ORIGINAL_UNKNOWN if time_ns == held else Mark.ORIGINAL_UNKNOWN | Mark.TIME_ODD
-        for (time_ns, _), held in zip(batch, times, strict=True)
-    ]
-    frames.marks[:n] = array("i", marks)
+    frames.time_ns[:n] = array("q", [time_ns for time_ns, _ in times])
+    frames.marks[:n] = array("i", [Mark.ORIGINAL_UNKNOWN | mark for _, mark in times])
     frames.link[:n] = filled("i", n, link)
     return frames
 

@@ -6,6 +6,7 @@ Imports nothing heavy: pyarrow is loaded only when an Arrow type is asked for.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -385,6 +386,7 @@ def flag_letters(raw: int) -> str:
     return "".join(letter for bit, letter in enumerate(FLAG_LETTERS) if raw >> bit & 1)
 
 
+@functools.cache  # a trace of a few packets would spend a quarter of its time here
 def arrow_type(column: Column) -> pa.DataType:
     """The Arrow type in which a column is stored."""
     import pyarrow as pa

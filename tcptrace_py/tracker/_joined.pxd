@@ -94,6 +94,8 @@ cdef class Endpoint:
     cdef long long cover_apart(self, long long lo, long long hi) except? -1
     cdef long long skip_to(self, long long to) except? -1
     cdef unsigned char estimate(self, int upto) except? 255
+    cdef unsigned char estimate_at(self, long long row, int without) except? 255
+    cdef long long next_since(self, long long row, long long before, int without) except? -1
     cdef int push(self, int given, long long row) except? -1
     cdef int pending_at(self, int k) except? -1
     cdef int waiting(self, int given) except? -1

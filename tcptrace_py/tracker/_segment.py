@@ -164,20 +164,14 @@ class Journal:
         was lost.  What passed after it may have arrived all the same.
         """
         given: cython.int = end.pending_at(which)
-        since: cython.longlong = end.since[given]
-        state: cython.uchar = end.estimate(which)
-        k: cython.int = which + 1
-        other: cython.int
-        if since < seg.row and state != end.estimate(k):
-            while k < end.pending:
-                other = end.pending_at(k)
-                if since < end.since[other] < seg.row:
-                    self.was(end, state, since, end.since[other], seg, conn)
-                    since = end.since[other]
-                state = TABLE[state * N_INPUTS + other]
-                k += 1
-            self.was(end, state, since, seg.row, seg, conn)
-            end.state = state  # so that settle() notes the estimate anew, from this row on
+        at: cython.longlong = end.since[given]
+        after: cython.longlong
+        if at < seg.row and end.estimate_at(at, which) != end.estimate_at(at, -1):
+            while at < seg.row:
+                after = end.next_since(at, seg.row, which)
+                self.was(end, end.estimate_at(at, which), at, after, seg, conn)
+                at = after
+            end.state = end.estimate_at(at, which)  # so that settle() notes the estimate anew, from this row on
         if drop:
             end.take(which, 1)
         else:
@@ -224,7 +218,7 @@ class Journal:
         if self.keep_changes:
             if state != end.state:
                 conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
-            elif end.pending and end.since[end.pending_at(end.pending - 1)] == seg.row:  # may count once others do not
+            elif end.next_since(seg.row - 1, seg.row + 1, -1) == seg.row:  # it may count once others do not
                 conn.changes.append(("passed", end.side, state, seg.row, seg.frame, seg.time))
         end.state = state
 

@@ -211,6 +211,31 @@ class Endpoint:
         return state
 
     @cython.cfunc
+    @cython.exceptval(255, check=True)
+    def estimate_at(self, row: cython.longlong, without: cython.int) -> cython.uchar:
+        """Its state in an earlier row: once those pending inputs had arrived that had passed by then, but for one.
+
+        An input that had not arrived when it was thought to is of a later row than some that passed after it.
+        """
+        state: cython.uchar = self.proved
+        k: cython.int
+        for k in range(self.pending):
+            if k != without and self.since[self.pending_at(k)] <= row:
+                state = TABLE[state * N_INPUTS + self.pending_at(k)]
+        return state
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def next_since(self, row: cython.longlong, before: cython.longlong, without: cython.int) -> cython.longlong:
+        """The first row between these two from which another pending input counts; `before` if there is none."""
+        found: cython.longlong = before
+        k: cython.int
+        for k in range(self.pending):
+            if k != without and row < self.since[self.pending_at(k)] < found:
+                found = self.since[self.pending_at(k)]
+        return found
+
+    @cython.cfunc
     @cython.exceptval(-1, check=True)
     def push(self, given: cython.int, row: cython.longlong) -> cython.int:
         """An input is on its way to this endpoint, or, for a reset of its own, was claimed in its name."""

@@ -1,10 +1,13 @@
 """pcapng: sections, interfaces, clocks, rare blocks; exact to the nanosecond."""
 
+import io
 import struct
 
 import pytest
 
+import tcptrace_py as tt
 from tcptrace_py.capture import Mark
+from tcptrace_py.capture.frames import LATEST_NS
 from tcptrace_py.errors import UnreadableError
 from tests.containers import (
     START,
@@ -23,6 +26,7 @@ from tests.containers import (
     tsoffset,
     tsresol,
 )
+from tests.packets import ACK, SYN, ipv4, tcp
 
 MICRO = floored(TEN, 1000)
 
@@ -53,9 +57,10 @@ def test_decimal_clocks(exponent):
         (12, 5 * 10**12 + 1999, 5 * 10**9 + 1, Mark.TIME_ODD),
         (12, 5 * 10**12 + 2000, 5 * 10**9 + 2, Mark(0)),
         (0x80 | 63, 3 * 2**62, 1_500_000_000, Mark(0)),
-        (0, 2**63, 2**63 - 1, Mark.TIME_ODD),  # beyond int64: clamped
-        (6, 2**64 - 1, 2**63 - 1, Mark.TIME_ODD),
-        (6, (2**63 - 1) // 1000, (2**63 - 1) // 1000 * 1000, Mark(0)),
+        (0, 2**63, LATEST_NS, Mark.TIME_ODD),  # too late: clamped
+        (6, 2**64 - 1, LATEST_NS, Mark.TIME_ODD),
+        (6, LATEST_NS // 1000, LATEST_NS // 1000 * 1000, Mark(0)),
+        (6, LATEST_NS // 1000 + 1, LATEST_NS, Mark.TIME_ODD),
     ],
 )
 def test_clocks_that_are_no_whole_nanoseconds(resolution, units, time, mark):
@@ -72,7 +77,15 @@ def test_time_offset(seconds, unit, exponent):
 
 def test_an_absurd_time_offset_is_clamped_and_marked():
     got, _ = frames_of(section() + interface(options=tsoffset(2**62)) + enhanced(1, b"abc"))
-    assert (got[0].time_ns, got[0].marks) == (2**63 - 1, Mark.TIME_ODD)
+    assert (got[0].time_ns, got[0].marks) == (LATEST_NS, Mark.TIME_ODD)
+
+
+def test_the_difference_of_two_times_is_an_int64():
+    described = interface(101, tsresol(9) + tsoffset(-(2**40))) + interface(101, tsresol(0))
+    first, last = (ipv4(tcp(flags, seq=seq)) for flags, seq in ((SYN, 7), (ACK, 8)))
+    data = section() + described + enhanced(0, first) + enhanced(2**40, last, number=1)
+    (row,) = tt.analyze(io.BytesIO(data)).arrow("connections").to_pylist()
+    assert row["duration_ns"] == 2 * LATEST_NS == 2**63 - 2
 
 
 def test_interfaces_differ_in_clock_and_link():

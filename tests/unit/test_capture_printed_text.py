@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from tcptrace_py.capture import LINK_PRINTED, Mark
+from tcptrace_py.capture.frames import LATEST_NS
 from tcptrace_py.errors import UnreadableError
 from tests.containers import frames_of
 
@@ -77,6 +78,19 @@ def test_date():
         DAY + SECOND + 2000,
         1_795_341_600_123_456_789,
     ]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "time"),
+    [
+        ("99999999999.000000 ", LATEST_NS),
+        ("9999-12-31 10:00:00.000000 ", LATEST_NS),
+        ("0001-01-01 10:00:00.000000 ", -LATEST_NS),
+    ],
+)
+def test_too_far_away(stamp, time):
+    got, _ = frames_of(f"{stamp}{SYN}\n".encode())
+    assert [(frame.time_ns, frame.marks) for frame in got] == [(time, Mark.TIME_ODD)]
 
 
 def test_since_the_first():
