@@ -59,12 +59,12 @@ def read(path: str, *, agree: bool = True, digest: bool = False) -> Reading:
 def _analysed(path: str, *, agree: bool, digest: bool) -> Reading:
     import tcptrace_py as tt
     from scripts.table_digest import digest as digest_of
-    from tests.agreement import contradictions, rows_of
+    from tests.agreement import UNCAPPED, contradictions, rows_of
 
     octets = Path(path).read_bytes()
     source = io.BytesIO(octets) if len(octets) % 2 else path  # read once; or once more for the timeline
     try:
-        trace = tt.analyze(source, tables=TABLES)
+        trace = tt.analyze(source, tables=TABLES, limits=UNCAPPED)
     except tt.TraceError as error:
         reason = getattr(error, "reason", "")
         said = str(error).partition(": ")[2]

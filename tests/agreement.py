@@ -11,6 +11,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.options import Limits
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+UNCAPPED = Limits(max_repeats=1 << 30)  # so that the events are all there, to be counted
 OF_MANY = {"atk_syn_flood", "atk_scan", "atk_blind"}  # found over many connections or resets: events only
 OF_SEGMENTS = {anomaly.name for anomaly in ANOMALIES if anomaly.code < SEGMENT_ANOMALIES}
 SEVERITY = {anomaly.name: anomaly.severity for anomaly in ANOMALIES}

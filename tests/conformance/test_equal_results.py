@@ -15,7 +15,7 @@ import tcptrace_py as tt
 from scripts.table_digest import plain
 from tcptrace_py.capture import Mark
 from tcptrace_py.tables.schema import TABLES
-from tests.agreement import contradictions
+from tests.agreement import UNCAPPED, contradictions
 from tests.containers import block, enhanced, frames_of, interface, section, simple, tsresol
 from tests.corpus import CORPUS
 
@@ -73,7 +73,7 @@ def test_batches_do_not_matter(path):
 
 @each_capture
 def test_tables_agree(path):
-    assert contradictions(tt.analyze(path, tables=["connections", "states", "events"])) == []
+    assert contradictions(tt.analyze(path, tables=["connections", "states", "events"], limits=UNCAPPED)) == []
 
 
 @each_capture

@@ -16,7 +16,7 @@ from tcptrace_py.capture.printed_text import shows_packets
 from tcptrace_py.decode import Decoder, DpktDecoder
 from tcptrace_py.errors import TraceError, UnreadableError
 from tests import packets as p
-from tests.agreement import contradictions
+from tests.agreement import UNCAPPED, contradictions
 from tests.containers import frames_of, pcap_header, pcap_record
 from tests.decoding import decoded
 
@@ -194,7 +194,7 @@ def _tables(trace):
 def _agrees(data):
     """The tables of a capture, which must agree."""
     try:
-        trace = tt.analyze(io.BytesIO(data), tables=TABLES, overlaps=True)
+        trace = tt.analyze(io.BytesIO(data), tables=TABLES, overlaps=True, limits=UNCAPPED)
     except TraceError:
         return {}
     assert contradictions(trace) == []

@@ -16,7 +16,7 @@ import tcptrace_py as tt
 from scripts.table_digest import digests
 from tcptrace_py.errors import ExitCode
 from tcptrace_py.views.cli import app
-from tests.agreement import contradictions
+from tests.agreement import UNCAPPED, contradictions
 from tests.spoiling import mutant
 
 HOW_MANY = int(os.environ.get("TCPTRACE_PY_MUTANTS", "500"))
@@ -28,7 +28,7 @@ def verdict(seed):
     """What is wrong with the result of one spoilt capture."""
     kept = ["connections", "states", "events", "timeline"]
     try:
-        trace = tt.analyze(io.BytesIO(mutant(seed).data), tables=kept, verify_checksums=seed % 3 == 0)
+        trace = tt.analyze(io.BytesIO(mutant(seed).data), tables=kept, verify_checksums=seed % 3 == 0, limits=UNCAPPED)
     except tt.TraceError:
         return []
     return contradictions(trace)
