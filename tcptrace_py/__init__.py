@@ -13,9 +13,11 @@ from tcptrace_py.errors import OutputError, TraceError, UnreadableError, Unsuppo
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, stream
     from tcptrace_py.comparison import compare_tools
+    from tcptrace_py.dataset import BatchResult, batch
 
 __version__ = "0.1.0"
 __all__ = [
+    "BatchResult",
     "Connection",
     "OutputError",
     "Summary",
@@ -26,6 +28,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "batch",
     "compare_tools",
     "stream",
 ]
@@ -37,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.comparison import compare_tools
 
         return compare_tools
+    if name in {"BatchResult", "batch"}:
+        from tcptrace_py import dataset
+
+        return getattr(dataset, name)
     if name in __all__:
         from tcptrace_py import analysis
 

@@ -75,7 +75,7 @@ class Trace:
         if rereadable(source):  # the timeline is large, and can be had again, a batch at a time
             tables -= {"timeline"}
         self._done = self._read(tables, progress)
-        self.summary = _summary(self._done, self.path)
+        self.summary = summary_of(self._done, self.path)
 
     @property
     def status(self) -> str:
@@ -338,7 +338,8 @@ def _amendments(done: pipeline.Pass) -> Any:
     return Amendments(done.tracker.log.states, done.tracker.log.labels)
 
 
-def _summary(done: pipeline.Pass, path: str) -> Summary:
+def summary_of(done: pipeline.Pass, path: str) -> Summary:
+    """What happened in an input, of the pass over it."""
     from tcptrace_py.tables import build, connections
 
     seen = done.tracker

@@ -228,7 +228,7 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
 
         info.format = "tcpdump text"
         return printed_text.read_printed(window, info, frames)
-    raise _not_a_capture(window)
+    raise _not_a_capture(window, info.path)
 
 
 def _shows_printed_packets(window: Window) -> bool:
@@ -243,11 +243,14 @@ def _shows_printed_packets(window: Window) -> bool:
     return False
 
 
-def _not_a_capture(window: Window) -> UnreadableError:
+def _not_a_capture(window: Window, path: str) -> UnreadableError:
     head = window.peek(1024)
     if name := magic.unsupported_format(head):
         return UnsupportedError(f"{name} captures are not read; {magic.CONVERT}", "unsupported_format")
-    if what := magic.description(head):
+    what = magic.description(head)
+    if what in magic.ARCHIVES:
+        return UnreadableError(f"not a capture file (looks like {what}); try: tcpflows batch {path}", "archive")
+    if what:
         return UnreadableError(f"not a capture file (looks like {what})")
     if len(head) < len("magic"):
         return UnreadableError(f"not a capture file ({len(head)} bytes)")

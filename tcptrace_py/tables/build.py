@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.errors import UnsupportedError
 from tcptrace_py.tables import connections
 from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tcptrace_py.errors import UnreadableError
     from tcptrace_py.tables.schema import Column
 
     Row = dict[str, Any]
@@ -121,6 +123,17 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "connections": done.tracker.next_id,
         "findings": [name for name in QUALITY if name in set(findings)],
         "notes": info.notes,
+    }
+
+
+def unread_row(path: str, error: UnreadableError) -> Row:
+    """The row of `captures` for an input of which nothing could be read."""
+    nothing: Row = {"int64": 0, "text": "", "labels": []}
+    return {column.name: None if column.nullable else nothing.get(column.type) for column in TABLES["captures"]} | {
+        "path": path,
+        "status": "unsupported" if isinstance(error, UnsupportedError) else "unreadable",
+        "reason": error.reason,
+        "message": str(error).removeprefix(f"{path}: "),
     }
 
 

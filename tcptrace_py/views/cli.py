@@ -72,6 +72,14 @@ class CatalogForm(StrEnum):
     json = "json"
 
 
+class ProgressForm(StrEnum):
+    """How a batch tells how far it has come."""
+
+    auto = "auto"
+    json = "json"
+    none = "none"
+
+
 class Reader(StrEnum):
     """Who reads and decodes."""
 
@@ -356,6 +364,64 @@ def compare_tools(  # noqa: PLR0913 - the options of a command line
     reading = _reading(quiet, idle_timeout_ns=idle_timeout, msl2_ns=msl2, verify_checksums=checksums)
     tools = [tool.value] if tool else [each.value for each in Tool]
     return compare.compare(capture, reading, tools, form.value, timeout, raw_csv=raw_csv)
+
+
+BATCH_EXAMPLES = """\b
+Examples:
+  tcpflows batch /var/captures -o dataset
+  tcpflows batch monday.tar.gz tuesday.zip -o dataset --pattern '*.pcap'
+  tcpflows batch /var/captures -o dataset --timeline --workers 8
+  tcpflows batch /shared/captures -o /shared/dataset --scheduler tcp://head:8786
+"""
+
+
+@app.command(epilog=BATCH_EXAMPLES)
+@guarded
+def batch(  # noqa: PLR0913 - the options of a command line
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE", help="Captures, folders, tar and zip archives, addresses.")
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DATASET", help="The folder of the dataset.")],
+    table: Annotated[
+        str,
+        typer.Option("--tables", "-t", metavar="NAME[,...]", help="Default: all but timeline. captures always."),
+    ] = "",
+    timeline: Annotated[bool, typer.Option("--timeline", help="The timeline, too.")] = False,
+    pattern: Annotated[
+        str, typer.Option("--pattern", metavar="GLOB", help="Only files in folders, and members, named so.")
+    ] = "",
+    workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Default: the cores.")] = None,
+    scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="A dask scheduler.")] = "",
+    prune: Annotated[bool, typer.Option("--prune", help="Forget captures whose file is gone.")] = False,
+    checksum: Annotated[bool, typer.Option("--checksum", help="Read what seems unchanged, and compare.")] = False,
+    progress: Annotated[
+        ProgressForm, typer.Option("--progress", help="auto: on a terminal; json: an object a line.")
+    ] = ProgressForm.auto,
+    reader: ReaderOption = Reader.own,
+    link_type: LinkType = None,
+    idle_timeout: IdleTimeout = None,
+    msl2: Msl2 = None,
+    checksums: Checksums = True,
+    overlaps: Overlaps = False,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Make a Parquet dataset of many captures; again, of what is new."""
+    from tcptrace_py.views import batch_command
+
+    reading = _reading(
+        quiet,
+        reader=reader.value,
+        link_type=link_type,
+        idle_timeout_ns=idle_timeout,
+        msl2_ns=msl2,
+        verify_checksums=checksums,
+        overlaps=overlaps or None,
+    )
+    asked = {"pattern": pattern, "workers": workers, "scheduler": scheduler, "prune": prune, "checksum": checksum}
+    tables = batch_command.tables(table, timeline=timeline)
+    return batch_command.batch(sources, output, reading, progress.value, {"tables": tables, **asked})
 
 
 CATALOG_EXAMPLES = """\b
