@@ -201,7 +201,7 @@ class _Work:
         row = replace(row, sha256=sha256, status=status, reason=info["reason"], message=message)
         row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
         tables: dict[str, Any] = {"captures": [build.as_batch("captures", [info])]}
-        tables |= build.kept_tables(KEPT & set(self.tables), done, row.capture)
+        tables |= build.kept_batches(KEPT & set(self.tables), done, row.capture)
         if "timeline" in self.tables:
             tables["timeline"] = self._timeline(done, again, row.capture)
         return self._write(row, tables)

@@ -52,15 +52,26 @@ class Instances:
 
 def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, list[pa.RecordBatch]]:
     """Those of `connections`, `states` and `events` that are wanted, of the pass `done`, which kept what they need."""
+    return {table: list(batches) for table, batches in kept_batches(wanted, done, capture).items()}
+
+
+def kept_batches(wanted: Iterable[str], done: Any, capture: str) -> dict[str, Iterator[pa.RecordBatch]]:
+    """The same, each a batch at a time, made when it is asked for."""
     makers = {"connections": _connections, "states": _states, "events": _events}
     ended = sorted(done.tracker.finished or (), key=lambda conn: conn.conn_id)
-    return {table: list(makers[table](done, ended, capture)) for table in makers if table in set(wanted)}
+    return {table: makers[table](done, ended, capture) for table in makers if table in set(wanted)}
 
 
 def _connections(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     instances = Instances()
+    for some in _some_at_once(ended):
+        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in some])
+
+
+def _some_at_once(ended: list[Any]) -> Iterator[list[Any]]:
+    """The connections in runs of `AT_ONCE`; one empty run of none, so that there is a batch."""
     for start in range(0, max(len(ended), 1), AT_ONCE):
-        yield as_batch("connections", [connection(done, c, capture, instances) for c in ended[start : start + AT_ONCE]])
+        yield ended[start : start + AT_ONCE]
 
 
 def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
@@ -71,7 +82,8 @@ def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
 def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables.states import state_rows
 
-    yield as_batch("states", [row for conn in ended for row in state_rows(conn, capture)])
+    for some in _some_at_once(ended):
+        yield as_batch("states", [row for conn in some for row in state_rows(conn, capture)])
 
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
