@@ -5,7 +5,6 @@ Knows tar (compressed or not) and zip.  A member's name is a label and nothing e
 
 from __future__ import annotations
 
-import contextlib
 import io
 import stat
 import struct
@@ -20,7 +19,7 @@ from tcptrace_py.capture.source import Source, Window
 from tcptrace_py.errors import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 tar: Any = tarfile  # its type stubs leave out half
 
@@ -120,15 +119,26 @@ def _tar_members(file: Any) -> Iterator[Member]:
                 raise tarfile.ReadError(f"an extended header of {self.size} bytes")
             return super()._proc_member(archive)  # type: ignore[misc]
 
-    stream: Any = _Stream(_unpacked(file))
-    with tar.open(fileobj=stream, mode="r|", bufsize=AT_ONCE, tarinfo=Header) as archive:
+    stream = _Stream(_unpacked(file))
+    try:
+        yield from _tar_walk(stream, Header, ends)
+    except tarfile.TarError:
+        if stream.fault:  # what is wrong is told best by whoever met it first
+            raise stream.fault from None
+        raise
+    if stream.fault:
+        raise stream.fault
+
+
+def _tar_walk(stream: _Stream, header: type[tarfile.TarInfo], ends: list[Exception]) -> Iterator[Member]:
+    with tar.open(fileobj=stream, mode="r|", bufsize=AT_ONCE, tarinfo=header) as archive:
         for info in archive:
             archive.members = []  # it would keep them all
             if info.isdir():
                 continue
             why = "" if info.isreg() else "link or device in an archive"
             why = "sparse file in an archive" if info.issparse() else why
-            yield Member(info.name, None if why else _Careful(archive.extractfile(info)), why)
+            yield Member(info.name, None if why else _Bytes(archive.fileobj.read, info.size), why)
     if ends and not isinstance(ends[-1], tar.EOFHeaderError):
         told = "has no end" if isinstance(ends[-1], tar.EmptyHeaderError) else str(ends[-1])
         raise tarfile.ReadError(f"{told}, at byte {archive.offset}")
@@ -142,15 +152,16 @@ def _unpacked(file: Any) -> Window:
 
 
 class _Stream:
-    """A window as a file for tarfile."""
+    """A window as a file for tarfile: it ends where the window breaks, and the fault is told afterwards."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        self.fault: Damage | None = None
 
     def read(self, size: int) -> bytes:
         window = self._window
-        if not window.available and not window.fill(1) and window.fault:
-            raise window.fault
+        if not window.available and not window.fill(1):
+            self.fault = window.fault
         data = bytes(memoryview(window.buffer)[window.start : min(window.end, window.start + size)])
         window.use(window.start + len(data))
         return data
@@ -165,7 +176,20 @@ def _zip_members(file: Any) -> Iterator[Member]:
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
                 yield Member(info.filename, None, "link or device in an archive")
                 continue
-            yield Member(info.filename, _Careful(None, lambda info=info: archive.open(info)))
+            yield Member(info.filename, _Bytes(_Late(archive, info).read, info.file_size))
+
+
+class _Late:
+    """A member of a zip archive that is opened when its first byte is wanted."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self._archive = archive
+        self._info = info
+        self._file: Any = None
+
+    def read(self, size: int) -> bytes:
+        self._file = self._file or self._archive.open(self._info)
+        return bytes(self._file.read1(size))
 
 
 def _check_directory(file: Any) -> None:
@@ -179,26 +203,24 @@ def _check_directory(file: Any) -> None:
     file.seek(0)
 
 
-class _Careful:
-    """The bytes of a member, whose failures are all OSError, as those of a file are."""
+class _Bytes:
+    """The bytes of a member; what may go wrong with them is an OSError, as with those of a file."""
 
-    def __init__(self, inner: Any, opener: Any = None) -> None:
-        self._inner = inner
-        self._open = opener
+    def __init__(self, read: Callable[[int], bytes], size: int) -> None:
+        self._read = read
+        self._left = size
 
     def readinto(self, target: memoryview) -> int:
+        size = min(len(target), max(1, self._left // 8), self._left)  # an error takes what its call has read with it
         try:
-            if self._inner is None:
-                self._inner = self._open()
-            data = self._inner.read(len(target))
-        except Damage as damage:
-            raise OSError(damage.message) from None
+            data = self._read(size) if size else b""
         except BROKEN as error:
             raise OSError(f"the archive is damaged here ({error})") from None
+        if size and not data:
+            raise OSError(f"the archive ends {self._left} bytes before the end of this member")
+        self._left -= len(data)
         target[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        with contextlib.suppress(*BROKEN, OSError):
-            if self._inner is not None:
-                self._inner.close()
+        """The archive is closed as a whole."""

@@ -5,6 +5,7 @@ Knows that workers die.  Does not know what the tasks are.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -94,11 +95,11 @@ class DaskCluster(GivenExecutor):
 
     def __init__(self, address: str, at_once: int | None) -> None:
         try:
-            from distributed import Client
+            dask: Any = importlib.import_module("distributed")  # so, because few have it
         except ModuleNotFoundError:
             raise UsageError("--scheduler needs dask: pip install 'tcptrace_py[dask]'") from None
         try:
-            self._client = Client(address, timeout=SCHEDULER_S, set_as_default=False)
+            self._client = dask.Client(address, timeout=SCHEDULER_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise UsageError(f"no dask scheduler at {address}: {error}") from None
         threads = sum(self._client.ncores().values()) or 1
