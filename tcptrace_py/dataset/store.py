@@ -99,6 +99,10 @@ class Store:
         except OSError:
             return None
 
+    def has(self, row: Row) -> bool:
+        """Whether all parts that a row tells of are there."""
+        return all(self.path(table, row.name).exists() for table in row.rows)
+
     def begin(self, name: str, keep: Iterable[str]) -> None:
         """Forget the row of a capture, and its parts of tables that are not wanted any more."""
         with failures_named(str(self.folder)):

@@ -169,7 +169,8 @@ class _Work:
     ) -> Row | None:
         """The row of a member; one that an interrupted batch has finished is not made again."""
         old = self.store.row(name_for(label))
-        if old and old.kind == "capture" and old.fits(self.input.size, self.input.stamp, self.settings):
+        fits = old and old.kind == "capture" and old.fits(self.input.size, self.input.stamp, self.settings)
+        if old and fits and self.store.has(old):
             self._tell(old)
             return old
         named = is_named(member.name) or bool(self.input.pattern)
