@@ -54,11 +54,9 @@ class LocalWorkers:
         """End all work now: what was being written is under hidden names, and goes."""
         if self._pool is not None:
             processes = list((self._pool._processes or {}).values())  # noqa: SLF001 - kill_workers() comes with 3.14
-            self._pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.kill()
-            for process in processes:
-                process.join(1)
+            self._pool.shutdown(cancel_futures=True)  # waits until the pool has noticed, and has taken itself apart
             self._pool = None
 
     def close(self) -> None:
