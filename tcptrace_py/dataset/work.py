@@ -19,8 +19,9 @@ from tcptrace_py.dataset.sources import is_hidden, is_named, matches
 from tcptrace_py.dataset.store import Store
 from tcptrace_py.dataset.streams import Hashed, digest_of, opened
 from tcptrace_py.errors import OutputError, UnreadableError, UnsupportedError
+from tcptrace_py.tables import build
 from tcptrace_py.tables.safe_text import safe_text
-from tcptrace_py.trace import KEPT
+from tcptrace_py.trace import KEPT, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,13 +189,13 @@ class _Work:
     def _capture(self, row: Row, file: Any, again: Callable[[], Any], *, named: bool) -> Row:
         """Analyse one capture, and write its parts and its row."""
         hashed = Hashed(file, row.capture)
+        states = build.EndedStates(row.capture)
         try:
-            done = pipeline.run(hashed, self.options, keep=KEPT & set(self.tables))
+            for done in pipeline.steps(hashed, self.options, keep=KEPT & set(self.tables)):
+                if "states" in self.tables:
+                    states.take(done.tracker.finished)
         except UnreadableError as error:
             return self._unread(row, error, hashed.finish(), named=named)
-        from tcptrace_py.tables import build
-        from tcptrace_py.trace import summary_of
-
         sha256 = hashed.finish()
         summary = summary_of(done, row.capture)
         info = summary.captures[0] | {"sha256": sha256}
@@ -202,7 +203,9 @@ class _Work:
         row = replace(row, sha256=sha256, status=status, reason=info["reason"], message=message)
         row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
         tables: dict[str, Any] = {"captures": [build.as_batch("captures", [info])]}
-        tables |= build.kept_batches(KEPT & set(self.tables), done, row.capture)
+        tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
+        if "states" in self.tables:
+            tables["states"] = states.batches()
         if "timeline" in self.tables:
             tables["timeline"] = self._timeline(done, again, row.capture)
         return self._write(row, tables)
@@ -219,16 +222,14 @@ class _Work:
 
     def _unread(self, row: Row, error: UnreadableError, sha256: str | None, *, named: bool) -> Row:
         """What remains of an input of which nothing could be read."""
-        from tcptrace_py.tables.build import as_batch, unread_row
-
         if not named and error.reason in NO_CAPTURE:
             row = replace(row, kind="left_out", sha256=sha256, reason=error.reason)
             return self._write(row, {})
         status = "unsupported" if isinstance(error, UnsupportedError) else "unreadable"
         message = str(error).removeprefix(f"{row.capture}: ")
         row = replace(row, sha256=sha256, status=status, reason=error.reason, message=message)
-        info = unread_row(row.capture, error) | {"sha256": sha256}
-        return self._write(row, {"captures": [as_batch("captures", [info])]})
+        info = build.unread_row(row.capture, error) | {"sha256": sha256}
+        return self._write(row, {"captures": [build.as_batch("captures", [info])]})
 
     def _write(self, row: Row, tables: dict[str, Any]) -> Row:
         self.store.begin(row.name, tables)

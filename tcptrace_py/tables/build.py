@@ -86,6 +86,36 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
         yield as_batch("states", [row for conn in some for row in state_rows(conn, capture)])
 
 
+class EndedStates:
+    """The `states` rows of connections, made as each ends, for whoever has many connections and little room.
+
+    The changes that the rows are made of take ten times the room of the rest of a connection; they are let go.
+    """
+
+    def __init__(self, capture: str) -> None:
+        self.capture = capture
+        self._taken = 0
+        self._made: list[pa.RecordBatch] = []
+
+    def take(self, finished: list[Any]) -> None:
+        """Take those that ended since the last time; `finished` has all that have."""
+        from tcptrace_py.tables.states import state_rows
+
+        ended, self._taken = finished[self._taken :], len(finished)
+        for some in _some_at_once(ended):
+            self._made.append(as_batch("states", [row for conn in some for row in state_rows(conn, self.capture)]))
+            for conn in some:
+                conn.changes.clear()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in the order of connections."""
+        import pyarrow as pa
+
+        table = pa.Table.from_batches(self._made).unify_dictionaries()
+        self._made = []
+        yield from table.sort_by("conn_id").to_batches()
+
+
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables import events
     from tcptrace_py.tracker.attacks import attacks

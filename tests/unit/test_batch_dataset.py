@@ -170,7 +170,7 @@ def test_a_touched_file_is_not_analysed_again(tmp_path, source, monkeypatch):
     os.utime(source / "refused.pcap", ns=(1, 1))
     os.utime(source / "x.tar.gz", ns=(2, 2))
     with monkeypatch.context() as patched:
-        patched.setattr("tcptrace_py.pipeline.run", None)  # would fail
+        patched.setattr("tcptrace_py.pipeline.steps", None)  # would fail
         assert batch(source, out).counts == {"ok": 7, "partial": 1, "unreadable": 2}
     assert redone(source, out) == 0
 
@@ -281,7 +281,7 @@ def test_a_row_goes_before_its_parts_are_replaced(tmp_path, source, monkeypatch)
 def test_one_bug_costs_one_capture(tmp_path, source, monkeypatch):
     from tcptrace_py import pipeline
 
-    real = pipeline.run
+    real = pipeline.steps
 
     def buggy(given, *args, **options):
         if "four_way" in str(given.name):
@@ -289,7 +289,7 @@ def test_one_bug_costs_one_capture(tmp_path, source, monkeypatch):
         return real(given, *args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "run", buggy)
+        patched.setattr(pipeline, "steps", buggy)
         done = batch(source, tmp_path / "out")
     assert done.counts == {"ok": 6, "partial": 1, "unreadable": 2, "failed": 1}
     assert done.exit_code is ExitCode.INTERNAL
