@@ -74,8 +74,8 @@ class Row:
         return (json.dumps(asdict(self), sort_keys=True) + "\n").encode()
 
     def fits(self, size: int, stamp: str, settings: Settings, pattern: str = "") -> bool:
-        """Whether it is what would be made of this input again."""
-        same_input = (self.size, self.stamp) == (size, stamp)
+        """Whether it is what would be made of this input again; without a digest, reading had failed."""
+        same_input = (self.size, self.stamp) == (size, stamp) and self.sha256 is not None
         return same_input and self.settings == asdict(settings) and self.pattern == pattern
 
 

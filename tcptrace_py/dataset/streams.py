@@ -36,11 +36,10 @@ def opened(capture: str) -> Any:
     return open(capture, "rb", buffering=0)  # noqa: PTH123 - as the docstring says
 
 
-def digest_of(capture: str) -> str:
-    """The SHA-256 of an input as it is stored."""
+def digest_of(capture: str) -> str | None:
+    """The SHA-256 of an input as it is stored; None if it cannot be read to its end."""
     with opened(capture) as file:
-        stream = Hashed(file, capture)
-        return stream.finish() or ""
+        return Hashed(file, capture).finish()
 
 
 class Hashed:

@@ -18,7 +18,7 @@ from tcptrace_py.dataset.report import Outcome, Report
 from tcptrace_py.dataset.sources import is_hidden, is_named, matches
 from tcptrace_py.dataset.store import Store
 from tcptrace_py.dataset.streams import Hashed, digest_of, opened
-from tcptrace_py.errors import OutputError, UnreadableError, UnsupportedError
+from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError
 from tcptrace_py.tables import build
 from tcptrace_py.tables.safe_text import safe_text
 from tcptrace_py.trace import KEPT, summary_of
@@ -56,6 +56,8 @@ def run(task: Task) -> Report:
         _Work(task, report).run()
     except OutputError as error:
         report.add(capture, "not_written", str(error))
+    except TraceError as error:
+        report.add(capture, "failed", str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours costs one input, not the batch
         report.add(capture, "failed", f"internal error: {type(error).__name__}: {error}; please report it")
     return report

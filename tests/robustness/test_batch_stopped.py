@@ -8,6 +8,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import pty
 import random
 import resource
 import shutil
@@ -270,3 +271,19 @@ def test_what_is_said_in_the_end(tmp_path, source):
     assert again[0] == ExitCode.PARTIAL
     assert f"  {MANY} files of them unchanged, and not read again" in again[1].splitlines()
     assert set(captures(tmp_path / "out").values()) == {"ok", "partial"}
+
+
+def test_progress_on_a_terminal(tmp_path, source):
+    ours, theirs = pty.openpty()
+    process = command(source, "-o", tmp_path / "out", "-j", 1, stderr=theirs, text=False)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert process.communicate()[0]
+    lines = shown.decode().replace("\n", "\r").split("\r")
+    assert any(f"{MANY} files, " in line and " packets" in line for line in lines)
+    assert f"tcpflows: {source}/cut.pcap: cut short" in shown.decode()
+    assert max(map(len, (line for line in lines if " files, " in line))) <= 79

@@ -297,6 +297,36 @@ def test_one_bug_costs_one_capture(tmp_path, source, monkeypatch):
     assert redone(source, tmp_path / "out") == 1
 
 
+def test_what_a_failing_disk_gave_is_not_taken_for_done(tmp_path, source, monkeypatch):
+    from tcptrace_py.dataset import work
+
+    class Failing:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def readinto(self, room):
+            if self.file.tell() > 0:
+                raise OSError(5, "Input/output error")
+            return self.file.readinto(room[:500])
+
+        def read(self, _size):
+            raise AssertionError
+
+    real = work.opened
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "opened", lambda path: Failing(real(path)) if "four_way" in path else real(path))
+        done = batch(source, tmp_path / "out")
+    (bad,) = (each for each in done.bad if "four_way" in each.capture)
+    assert (bad.status, bad.message) == ("partial", "reading failed: Input/output error, at byte 500")
+    assert redone(source, tmp_path / "out") == 1
+
+
 def test_every_input_is_told_of(tmp_path, source):
     told = []
     done = tt.batch(
