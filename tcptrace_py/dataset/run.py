@@ -43,7 +43,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     executor: Executor | None = None,
     scheduler: str = "",
     prune: bool = False,
-    checksum: bool = False,
+    digests: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> BatchResult:
@@ -68,8 +68,8 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         Address of a dask scheduler, whose workers see the same files.
     prune : bool
         Remove captures from the dataset whose file is gone from `sources`.
-    checksum : bool
-        Read files again whose size and time are as they were, and compare their digests.
+    digests : bool
+        Read files again whose size and time are as they were, and compare their SHA-256.
     progress : callable, optional
         Called after every input with what is done so far, and what is wrong with that input.
     **options
@@ -90,7 +90,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     with chosen.store.locked():
         chosen.store.make(chosen.settings.tables)
         found = find([os.fspath(each) for each in named], pattern, Path(dataset))
-        tasks = chosen.plan(found, checksum=checksum)
+        tasks = chosen.plan(found, digests=digests)
         chosen.carry_out(tasks, given)
         if prune:
             chosen.prune(found)
@@ -132,7 +132,7 @@ class _Batch:
         self.members: dict[str, list[Row]] = {}  # of archives, as the dataset has them
         self.rows: dict[str, Row] = {}
 
-    def plan(self, found: Found, *, checksum: bool) -> list[work.Task]:
+    def plan(self, found: Found, *, digests: bool) -> list[work.Task]:
         """What remains to be done; what is done already is counted."""
         self.rows = {row.name: row for row in self.store.rows()}
         for member in self.rows.values():
@@ -151,7 +151,7 @@ class _Batch:
         for each in found.inputs:
             row = self.rows.get(name_for(each.capture))
             known = self._complete(row, parts) if row and self._same_but_for_stamp(row, each) else []
-            if known and known[0].stamp == each.stamp and not checksum:
+            if known and known[0].stamp == each.stamp and not digests:
                 report = Report()
                 for done in known:
                     work.tell(report, done)

@@ -179,8 +179,9 @@ class _Work:
         named = is_named(member.name) or bool(self.input.pattern)
         row = self._row(label, self.input.capture)
         row = self._capture(row, member.file, lambda: twin and twin.file, named=named)
-        if row.kind == "left_out" or row.reason == "archive":
-            self.store.remove(row.name)
+        if row.kind == "left_out":
+            if old:
+                self.store.remove(row.name)
             left_out[NESTED if row.reason == "archive" else "not a capture"] += 1
             return None
         self._tell(row)
@@ -224,9 +225,10 @@ class _Work:
 
     def _unread(self, row: Row, error: UnreadableError, sha256: str | None, *, named: bool) -> Row:
         """What remains of an input of which nothing could be read."""
-        if not named and error.reason in NO_CAPTURE:
+        nested = row.archive is not None and error.reason == "archive"
+        if nested or (not named and error.reason in NO_CAPTURE):
             row = replace(row, kind="left_out", sha256=sha256, reason=error.reason)
-            return self._write(row, {})
+            return row if row.archive else self._write(row, {})  # a member is passed over again as quickly
         status = "unsupported" if isinstance(error, UnsupportedError) else "unreadable"
         message = str(error).removeprefix(f"{row.capture}: ")
         row = replace(row, sha256=sha256, status=status, reason=error.reason, message=message)

@@ -394,7 +394,7 @@ def batch(  # noqa: PLR0913 - the options of a command line
     workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Default: the cores.")] = None,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="A dask scheduler.")] = "",
     prune: Annotated[bool, typer.Option("--prune", help="Forget captures whose file is gone.")] = False,
-    checksum: Annotated[bool, typer.Option("--checksum", help="Read what seems unchanged, and compare.")] = False,
+    digests: Annotated[bool, typer.Option("--digests", help="Compare the SHA-256 of what seems unchanged.")] = False,
     progress: Annotated[
         ProgressForm, typer.Option("--progress", help="auto: on a terminal; json: an object a line.")
     ] = ProgressForm.auto,
@@ -419,7 +419,7 @@ def batch(  # noqa: PLR0913 - the options of a command line
         verify_checksums=checksums,
         overlaps=overlaps or None,
     )
-    asked = {"pattern": pattern, "workers": workers, "scheduler": scheduler, "prune": prune, "checksum": checksum}
+    asked = {"pattern": pattern, "workers": workers, "scheduler": scheduler, "prune": prune, "digests": digests}
     tables = batch_command.tables(table, timeline=timeline)
     return batch_command.batch(sources, output, reading, progress.value, {"tables": tables, **asked})
 

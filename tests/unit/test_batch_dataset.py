@@ -59,13 +59,13 @@ def test_duckdb_reads_it(tmp_path):
     duckdb = pytest.importorskip("duckdb")
     batch(folder_of(tmp_path / "in"), tmp_path / "out")
     sql = f"select count(*), count(distinct capture) from '{tmp_path}/out/connections/*.parquet'"
-    assert duckdb.sql(sql).fetchall() == [(7, len(NAMES))]
+    assert duckdb.sql(sql).fetchall() == [(8, len(NAMES))]
 
 
 def test_polars_reads_it(tmp_path):
     polars = pytest.importorskip("polars")
     batch(folder_of(tmp_path / "in"), tmp_path / "out")
-    assert polars.scan_parquet(f"{tmp_path}/out/connections/*.parquet").collect().height == 7
+    assert polars.scan_parquet(f"{tmp_path}/out/connections/*.parquet").collect().height == 8
 
 
 def test_the_manifest_says_what_was_done(tmp_path):
@@ -185,7 +185,7 @@ def test_a_change_that_left_size_and_time_is_found_by_its_digest(tmp_path, sourc
     path.write_bytes(data)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert batch(source, out).files_kept == 10
-    assert batch(source, out, checksum=True).files_kept == 0
+    assert batch(source, out, digests=True).files_kept == 0
     assert redone(source, out) == 0
 
 
