@@ -40,10 +40,17 @@ class LocalWorkers:
         self._pool: ProcessPoolExecutor | None = None
 
     def executor(self) -> Executor:
-        """The pool, made anew after it broke."""
+        """The pool, made anew after it broke; its processes import the user's program, which has to allow for that."""
         if self._pool is None:
             spawn = multiprocessing.get_context("spawn")  # whatever threads the caller has, none comes along
             self._pool = ProcessPoolExecutor(self.at_once, mp_context=spawn, initializer=_begin)
+            try:
+                self._pool.submit(os.getpid).result()
+            except BrokenExecutor:
+                self.stop(())
+                raise UsageError(
+                    'workers cannot start: call batch() in a file, under if __name__ == "__main__", or with executor='
+                ) from None
         return self._pool
 
     def broken(self) -> None:

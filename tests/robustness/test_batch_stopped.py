@@ -191,6 +191,16 @@ def test_an_executor_that_fails_twice_has_its_say():
     assert results == {1: 1, 2: "can't multiply sequence by non-int of type 'str'"}
 
 
+def test_a_program_that_workers_cannot_import(tmp_path, source):
+    program = tmp_path / "program.py"
+    program.write_text(f"import tcptrace_py as tt\ntt.batch({str(source)!r}, {str(tmp_path / 'out')!r})\n")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(tt.__file__).parents[1]), *sys.path[1:]])}
+    done = subprocess.run([sys.executable, program], env=env, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("tcptrace_py.errors.UsageError: workers cannot start: ")
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
 def test_workers_end_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("BATCH_TASKS", str(tmp_path))
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
