@@ -13,10 +13,12 @@ from tcptrace_py.errors import ChangedError, OutputError, TraceError, Unreadable
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
+    from tcptrace_py.dataset import BatchResult, batch
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
+    "BatchResult",
     "ChangedError",
     "Connection",
     "Limits",
@@ -29,6 +31,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "batch",
     "compare_tools",
     "follow",
     "stream",
@@ -45,6 +48,10 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.options import Limits
 
         return Limits
+    if name in {"BatchResult", "batch"}:
+        from tcptrace_py import dataset
+
+        return getattr(dataset, name)
     if name in __all__:
         from tcptrace_py import analysis
 

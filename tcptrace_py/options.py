@@ -132,6 +132,11 @@ class Options:
     resync: bool = _option(False, "--resync", "After damage, go on at the next packet that makes sense.")
     limits: Limits = field(default=Limits(), metadata={"flag": "", "help": "Bounds on memory and time.", "least": None})
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Options:
+        """The options that `dataclasses.asdict` has made `values` of."""
+        return cls(**values | {"limits": Limits(**values["limits"])})
+
     def __post_init__(self) -> None:
         for one in fields(self):
             least, value = one.metadata["least"], getattr(self, one.name)

@@ -52,6 +52,7 @@ LOOKS_LIKE = {
     b"<html": "an HTML page",
     b"<?xml": "XML",
 }
+ARCHIVES = ("a ZIP archive", "an empty ZIP archive", "a tar archive")  # that a batch looks into
 TAR_AT = 257
 ERF_HEADER = 16
 LAST_ERF_KIND = 48

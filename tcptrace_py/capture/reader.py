@@ -285,7 +285,10 @@ def _not_a_capture(window: Window, info: CaptureInfo) -> UnreadableError:
         return UnsupportedError(message, "compressed_again")
     if name := magic.unsupported_format(head):
         return UnsupportedError(f"{name} captures are not read; {magic.CONVERT}", "unsupported_format")
-    if what := magic.description(head):
+    what = magic.description(head)
+    if what in magic.ARCHIVES:
+        return UnreadableError(f"not a capture file (looks like {what}); try: tcpflows batch {info.path}", "archive")
+    if what:
         return UnreadableError(f"not a capture file (looks like {what})")
     if len(head) < len("magic"):
         return UnreadableError(f"not a capture file ({len(head)} bytes)")

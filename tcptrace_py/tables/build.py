@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture import LINK_PRINTED
+from tcptrace_py.errors import UnsupportedError
 from tcptrace_py.tables import connections
 from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tcptrace_py.errors import UnreadableError
     from tcptrace_py.tables.schema import Column
 
     Row = dict[str, Any]
@@ -58,15 +60,26 @@ class Instances:
 
 def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, list[pa.RecordBatch]]:
     """Those of `connections`, `states` and `events` that are wanted, of the pass `done`, which kept what they need."""
+    return {table: list(batches) for table, batches in kept_batches(wanted, done, capture).items()}
+
+
+def kept_batches(wanted: Iterable[str], done: Any, capture: str) -> dict[str, Iterator[pa.RecordBatch]]:
+    """The same, each a batch at a time, made when it is asked for."""
     makers = {"connections": _connections, "states": _states, "events": _events}
     ended = sorted(done.tracker.finished or (), key=lambda conn: conn.conn_id)
-    return {table: list(makers[table](done, ended, capture)) for table in makers if table in set(wanted)}
+    return {table: makers[table](done, ended, capture) for table in makers if table in set(wanted)}
 
 
 def _connections(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     instances = Instances()
+    for some in _some_at_once(ended):
+        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in some])
+
+
+def _some_at_once(ended: list[Any]) -> Iterator[list[Any]]:
+    """The connections in runs of `AT_ONCE`; one empty run of none, so that there is a batch."""
     for start in range(0, max(len(ended), 1), AT_ONCE):
-        yield as_batch("connections", [connection(done, c, capture, instances) for c in ended[start : start + AT_ONCE]])
+        yield ended[start : start + AT_ONCE]
 
 
 def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
@@ -85,7 +98,38 @@ def ended_rows(table: str, done: Any, ended: list[Any], capture: str, instances:
 def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
     from tcptrace_py.tables.states import state_rows
 
-    yield as_batch("states", [row for conn in ended for row in state_rows(conn, capture)])
+    for some in _some_at_once(ended):
+        yield as_batch("states", [row for conn in some for row in state_rows(conn, capture)])
+
+
+class EndedStates:
+    """The `states` rows of connections, made as each ends, for whoever has many connections and little room.
+
+    The changes that the rows are made of take ten times the room of the rest of a connection; they are let go.
+    """
+
+    def __init__(self, capture: str) -> None:
+        self.capture = capture
+        self._taken = 0
+        self._made: list[pa.RecordBatch] = []
+
+    def take(self, finished: list[Any]) -> None:
+        """Take those that ended since the last time; `finished` has all that have."""
+        from tcptrace_py.tables.states import state_rows
+
+        ended, self._taken = finished[self._taken :], len(finished)
+        for some in _some_at_once(ended):
+            self._made.append(as_batch("states", [row for conn in some for row in state_rows(conn, self.capture)]))
+            for conn in some:
+                conn.changes.clear()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in the order of connections."""
+        import pyarrow as pa
+
+        table = pa.Table.from_batches(self._made).unify_dictionaries()
+        self._made = []
+        yield from table.sort_by("conn_id").to_batches()
 
 
 def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
@@ -142,6 +186,17 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "findings": [name for name in QUALITY if name in set(findings)],
         "limits": [f"{name}: {number}" for name, number in sorted(done.limits.items())],
         "notes": info.notes,
+    }
+
+
+def unread_row(path: str, error: UnreadableError) -> Row:
+    """The row of `captures` for an input of which nothing could be read."""
+    nothing: Row = {"int64": 0, "text": "", "labels": []}
+    return {column.name: None if column.nullable else nothing.get(column.type) for column in TABLES["captures"]} | {
+        "path": path,
+        "status": "unsupported" if isinstance(error, UnsupportedError) else "unreadable",
+        "reason": error.reason,
+        "message": str(error).removeprefix(f"{path}: "),
     }
 
 

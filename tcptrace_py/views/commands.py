@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UnsupportedError, UsageError
+from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
@@ -284,27 +284,9 @@ def _rows(trace: Trace, table: str, choice: Choice, verdict: Verdict) -> Iterato
 
 def _unread(failed: dict[str, UnreadableError]) -> pa.RecordBatch:
     """Rows of the captures table for inputs of which nothing could be read."""
-    import pyarrow as pa
+    from tcptrace_py.tables.build import as_batch, unread_row
 
-    from tcptrace_py.tables.arrays import from_values
-    from tcptrace_py.tables.schema import arrow_schema
-
-    nothing = {"int64": 0, "text": "", "labels": []}
-    columns = []
-    for column in TABLES["captures"]:
-        values = [None if column.nullable else nothing.get(column.type)] * len(failed)
-        if column.name == "path":
-            values = list(failed)
-        elif column.name == "status":
-            values = [
-                "unsupported" if isinstance(error, UnsupportedError) else "unreadable" for error in failed.values()
-            ]
-        elif column.name == "reason":
-            values = [error.reason for error in failed.values()]
-        elif column.name == "message":
-            values = [str(error).removeprefix(f"{path}: ") for path, error in failed.items()]
-        columns.append(from_values(column, values))
-    return pa.RecordBatch.from_arrays(columns, schema=arrow_schema("captures"))
+    return as_batch("captures", [unread_row(path, error) for path, error in failed.items()])
 
 
 def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> None:

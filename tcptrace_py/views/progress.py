@@ -23,11 +23,13 @@ class Progress:
 
     def __call__(self, read: int, total: int | None = None) -> None:
         """Take note of the bytes read."""
-        if not self.shown or time.monotonic() < self.due:
-            return
-        self.due = time.monotonic() + EVERY_S
-        part = f"{100 * read // total:3} % of {amount(total)}" if total else amount(read)
-        self._draw(f"{self.name}: {part}")
+        self.tell(f"{self.name}: {f'{100 * read // total:3} % of {amount(total)}' if total else amount(read)}")
+
+    def tell(self, text: str) -> None:
+        """Show a line, unless another one has only just been shown."""
+        if self.shown and time.monotonic() >= self.due:
+            self.due = time.monotonic() + EVERY_S
+            self._draw(shortened(text, WIDTH))
 
     def _draw(self, text: str) -> None:
         sys.stderr.write(f"\r{text:<{WIDTH}}\r")

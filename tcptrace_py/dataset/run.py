@@ -1,0 +1,225 @@
+"""batch(): what there is, what is done already, and the rest done by workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.dataset import work
+from tcptrace_py.dataset.manifest import Row, Settings, name_for, under
+from tcptrace_py.dataset.report import BatchResult, Outcome, Report
+from tcptrace_py.dataset.schedule import AT_ONCE, DaskCluster, GivenExecutor, LocalWorkers, carried_out, cores
+from tcptrace_py.dataset.sources import Input, find, is_address
+from tcptrace_py.dataset.store import MANIFEST, Store
+from tcptrace_py.errors import UsageError
+from tcptrace_py.options import Options
+from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
+
+    from tcptrace_py.dataset.schedule import Workers
+    from tcptrace_py.dataset.sources import Found
+
+    Progress = Callable[[BatchResult, list[Outcome]], object]
+
+DEFAULT_TABLES = ("captures", "connections", "states", "events")
+OURS = re.compile(r"[0-9a-f]{12}-")
+WITHOUT_EFFECT = ("batch_size",)  # options that change nothing but speed
+
+
+def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    dataset: str | os.PathLike[str],
+    *,
+    tables: Iterable[str] = DEFAULT_TABLES,
+    pattern: str = "",
+    workers: int | None = None,
+    executor: Executor | None = None,
+    scheduler: str = "",
+    prune: bool = False,
+    digests: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> BatchResult:
+    """Analyse many captures into a dataset of Parquet files; do only what is not done yet.
+
+    Parameters
+    ----------
+    sources : path, address, or iterable of them
+        Captures, archives (tar, compressed or not, and zip; their members are streamed, never extracted), folders of
+        both, and what fsspec knows by an address (``s3://bucket/folder``).
+    dataset : path
+        The folder that gets ``TABLE/*.parquet``, a part a capture, and ``manifest/*.json``.
+    tables : iterable of str
+        What to make of each capture; `captures` always.  `timeline` takes a second reading, and much space.
+    pattern : str
+        Only files in folders, and members of archives named in `sources`, that match this (as in a shell).
+    workers : int, optional
+        Processes; default the cores.
+    executor : concurrent.futures.Executor, optional
+        Does the work instead of local processes.
+    scheduler : str
+        Address of a dask scheduler, whose workers see the same files.
+    prune : bool
+        Remove captures from the dataset whose file is gone from `sources`.
+    digests : bool
+        Read files again whose size and time are as they were, and compare their SHA-256.
+    progress : callable, optional
+        Called after every input with what is done so far, and what is wrong with that input.
+    **options
+        As for `analyze`: how to read and to follow.
+
+    Returns
+    -------
+    BatchResult
+
+    Raises
+    ------
+    OutputError
+        When the dataset cannot be written, or another batch is writing to it.
+    """
+    named = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
+    chosen = _Batch(Store(Path(dataset)), _settings(tables, options), progress or (lambda _so_far, _bad: None))
+    given = _workers(workers, executor, scheduler)
+    with chosen.store.locked():
+        chosen.store.make(chosen.settings.tables)
+        found = find([os.fspath(each) for each in named], pattern, Path(dataset))
+        tasks = chosen.plan(found, digests=digests)
+        chosen.carry_out(tasks, given)
+        if prune:
+            chosen.prune(found)
+    return chosen.result
+
+
+def _settings(tables: Iterable[str], options: dict[str, Any]) -> Settings:
+    from tcptrace_py import __version__
+
+    names = {tables} if isinstance(tables, str) else set(tables)
+    for name in names - TABLES.keys():
+        raise UsageError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    try:
+        chosen = asdict(Options(**options))
+    except TypeError:
+        unknown = options.keys() - asdict(Options()).keys()
+        raise UsageError(f"there is no option {', '.join(sorted(unknown))}") from None
+    for name in WITHOUT_EFFECT:
+        del chosen[name]
+    return Settings(__version__, SCHEMA_VERSION, [name for name in TABLES if name in names | {"captures"}], chosen)
+
+
+def _workers(workers: int | None, executor: Executor | None, scheduler: str) -> Workers:
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is at least 1, not {workers}")
+    if executor is not None:
+        return GivenExecutor(executor, workers or AT_ONCE)
+    return DaskCluster(scheduler, workers) if scheduler else LocalWorkers(workers or cores())
+
+
+class _Batch:
+    """A batch on its way."""
+
+    def __init__(self, store: Store, settings: Settings, progress: Progress) -> None:
+        self.store = store
+        self.settings = settings
+        self.progress = progress
+        self.result = BatchResult()
+        self.members: dict[str, list[Row]] = {}  # of archives, as the dataset has them
+        self.rows: dict[str, Row] = {}
+
+    def plan(self, found: Found, *, digests: bool) -> list[work.Task]:
+        """What remains to be done; what is done already is counted."""
+        self.rows = {row.name: row for row in self.store.rows()}
+        for member in self.rows.values():
+            if member.archive:
+                self.members.setdefault(member.archive, []).append(member)
+        self._remove_unfinished()
+        parts = {table: self.store.names(table) for table in TABLES}
+        result = self.result
+        result.left_out += found.left_out
+        result.files, result.bytes = len(found.inputs), sum(each.size for each in found.inputs)
+        for error in found.missing:
+            source, _, why = str(error).rpartition(": ")
+            result.add(source, "unreadable", why)
+        self.progress(result, result.bad)
+        tasks = []
+        for each in found.inputs:
+            row = self.rows.get(name_for(each.capture))
+            known = self._complete(row, parts) if row and self._same_but_for_stamp(row, each) else []
+            if known and known[0].stamp == each.stamp and not digests:
+                report = Report()
+                for done in known:
+                    work.tell(report, done)
+                self._done(each, report, kept=True)
+            else:
+                sha256 = known[0].sha256 if known else None
+                tasks.append(work.Task(str(self.store.folder.absolute()), each, self.settings, sha256))
+        return tasks
+
+    def _same_but_for_stamp(self, row: Row, each: Input) -> bool:
+        named_alike = not each.named or row.kind != "left_out"
+        return named_alike and row.fits(each.size, row.stamp, self.settings, each.pattern)
+
+    def _complete(self, row: Row, parts: dict[str, set[str]]) -> list[Row]:
+        """The row and those of its members, if all their parts are there; else nothing."""
+        rows = [row, *(self.rows[name] for name in row.members if name in self.rows)]
+        whole = len(rows) == 1 + len(row.members)
+        return rows if whole and all(each.name in parts[t] for each in rows for t in each.rows) else []
+
+    def _remove_unfinished(self) -> None:
+        """Parts without a row: they were being replaced when a batch was stopped."""
+        known = self.store.names(MANIFEST)
+        for table in TABLES:
+            for name in self.store.names(table) - known:
+                if OURS.match(name):
+                    self.store.path(table, name).unlink(missing_ok=True)
+
+    def carry_out(self, tasks: list[work.Task], workers: Workers) -> None:
+        """Have the tasks done; stop where the dataset cannot be written."""
+        if not tasks:
+            return
+        if isinstance(workers, LocalWorkers):
+            workers.at_once = min(workers.at_once, len(tasks))
+        with contextlib.closing(carried_out(work.run, tasks, workers, _died)) as done:
+            for task, report in done:
+                self._forget_members(task.input)
+                self._done(task.input, report)
+                if report.counts["not_written"]:
+                    return
+
+    def _done(self, each: Input, report: Report, *, kept: bool = False) -> None:
+        result = self.result
+        result.take(report)
+        result.files_done += 1
+        result.bytes_done += each.size
+        result.files_kept += kept
+        result.bytes_kept += each.size * kept
+        self.progress(result, report.bad)
+
+    def _forget_members(self, each: Input) -> None:
+        """Members that an archive had, and has no more."""
+        had = self.members.get(each.capture)
+        row = self.store.row(name_for(each.capture)) if had else None
+        if had and row:
+            for name in {member.name for member in had} - set(row.members):
+                self.store.remove(name)
+
+    def prune(self, found: Found) -> None:
+        """Remove what was found in these sources once, and is not there any more."""
+        there = {each.capture for each in found.inputs}
+        for row in self.rows.values():
+            file = row.archive or row.capture
+            if under(file, found.listed) and file not in there and (is_address(file) or not Path(file).exists()):
+                self.store.remove(row.name)
+                self.result.pruned += row.kind == "capture"
+
+
+def _died(task: work.Task, why: str) -> Report:
+    report = Report()
+    report.add(task.input.capture, "worker_died", f"a worker died of it, twice ({why})")
+    return report

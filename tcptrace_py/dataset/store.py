@@ -1,0 +1,136 @@
+"""The dataset on disk: a folder a table with a part a capture, and the manifest.  One batch at a time writes to it.
+
+Every file is whole: written under a hidden name, synchronised, renamed.  A capture's row in the manifest goes before
+any of its parts is replaced and comes back after the last one, so it never tells of parts that are not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcptrace_py.dataset.manifest import Row, row_of
+from tcptrace_py.errors import OutputError
+from tcptrace_py.tables.output import failures_named, whole_file
+from tcptrace_py.tables.schema import TABLES, arrow_schema
+from tcptrace_py.tables.write import write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+MANIFEST = "manifest"
+LOCK = ".lock"
+TEMPORARY = ".tcpflows-*.tmp"
+SUFFIX = {MANIFEST: ".json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The dataset in `folder`."""
+
+    folder: Path
+
+    def make(self, tables: Iterable[str]) -> None:
+        """Make the folders."""
+        with failures_named(str(self.folder)):
+            for name in (*tables, MANIFEST):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone with the dataset; the system lets go of it when this process ends, however it ends."""
+        with failures_named(str(self.folder)):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / LOCK).open("a+")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise OutputError(
+                    f"{self.folder}: another batch is writing to it (process {file.read().strip() or 'unknown'})"
+                ) from None
+            with contextlib.suppress(OSError):  # a full disk does not matter here
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
+            self.sweep()
+            try:
+                yield
+            finally:
+                self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what an earlier batch was writing when it was stopped."""
+        for place in (*TABLES, MANIFEST):
+            for temporary in (self.folder / place).glob(TEMPORARY):
+                temporary.unlink(missing_ok=True)
+
+    def path(self, place: str, name: str) -> Path:
+        """A file of the dataset: the part of a table, or a row of the manifest."""
+        return self.folder / place / (name + SUFFIX.get(place, ".parquet"))
+
+    def names(self, place: str) -> set[str]:
+        """What a table or the manifest has files for."""
+        suffix = SUFFIX.get(place, ".parquet")
+        try:
+            found = os.listdir(self.folder / place)  # noqa: PTH208 - names are all that is wanted
+        except FileNotFoundError:
+            return set()
+        return {name.removesuffix(suffix) for name in found if name.endswith(suffix) and not name.startswith(".")}
+
+    def rows(self) -> Iterator[Row]:
+        """The manifest, in the order of names."""
+        for name in sorted(self.names(MANIFEST)):
+            row = self.row(name)
+            if row is not None:
+                yield row
+
+    def row(self, name: str) -> Row | None:
+        """The row of the manifest with that name, if there is one that makes sense."""
+        try:
+            return row_of(self.path(MANIFEST, name).read_bytes())
+        except OSError:
+            return None
+
+    def has(self, row: Row) -> bool:
+        """Whether all parts that a row tells of are there."""
+        return all(self.path(table, row.name).exists() for table in row.rows)
+
+    def begin(self, name: str, keep: Iterable[str]) -> None:
+        """Forget the row of a capture, and its parts of tables that are not wanted any more."""
+        with failures_named(str(self.folder)):
+            self.path(MANIFEST, name).unlink(missing_ok=True)
+            for table in TABLES.keys() - set(keep):
+                self.path(table, name).unlink(missing_ok=True)
+
+    def put(self, table: str, name: str, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write a part; the number of its rows."""
+        return write_table("parquet", self.path(table, name), table, arrow_schema(table), batches)
+
+    def finish(self, row: Row) -> None:
+        """Write the row that says that all parts are there."""
+        for table in row.rows:
+            _synchronise(self.folder / table)
+        with whole_file(self.path(MANIFEST, row.name)) as file:
+            file.write(row.as_bytes())
+
+    def remove(self, name: str) -> None:
+        """Remove a capture from the dataset."""
+        self.begin(name, ())
+
+
+def _synchronise(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    with failures_named(str(folder)):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,257 @@
+"""One task of a batch: an input becomes its parts of the dataset.  Runs in a worker, anywhere, and may run again.
+
+Knows what follows what.  Does not know who asked, how many there are, or what TCP is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py import pipeline
+from tcptrace_py.dataset import archives
+from tcptrace_py.dataset.manifest import Row, Settings, name_for
+from tcptrace_py.dataset.report import Outcome, Report
+from tcptrace_py.dataset.sources import is_hidden, is_named, matches
+from tcptrace_py.dataset.store import Store
+from tcptrace_py.dataset.streams import Hashed, digest_of, opened
+from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError
+from tcptrace_py.options import Options
+from tcptrace_py.tables import build
+from tcptrace_py.tables.safe_text import safe_text
+from tcptrace_py.trace import KEPT, summary_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from tcptrace_py.dataset.sources import Input
+
+NO_CAPTURE = {"not_a_capture", "empty"}
+"""Reasons for which a file that nobody called a capture is passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker needs to know.
+
+    `sha256` is what the input had when the parts that are there were made, if nothing but its stamp speaks
+    against them.
+    """
+
+    folder: str
+    input: Input
+    settings: Settings
+    sha256: str | None = None
+
+
+def run(task: Task) -> Report:
+    """Carry out a task; whatever goes wrong is in the report."""
+    capture = task.input.capture
+    report = Report()
+    try:
+        _Work(task, report).run()
+    except OutputError as error:
+        report.add(capture, "not_written", str(error))
+    except TraceError as error:
+        report.add(capture, "failed", str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of ours costs one input, not the batch
+        report.add(capture, "failed", f"internal error: {type(error).__name__}: {error}; please report it")
+    return report
+
+
+class _Work:
+    def __init__(self, task: Task, report: Report) -> None:
+        self.task = task
+        self.input = task.input
+        self.settings = task.settings
+        self.tables = task.settings.tables
+        self.options = Options.of(task.settings.options)
+        self.store = Store(Path(task.folder))
+        self.report = report
+
+    def run(self) -> None:
+        if self.task.sha256 and self._still_the_same(self.task.sha256):
+            return
+        capture = self.input.capture
+        try:
+            with opened(capture) as file:
+                kind = archives.archive_kind(file)
+            with opened(capture) as file:
+                if kind:
+                    self._archive(kind, file)
+                else:
+                    row = self._row(capture)
+                    self._tell(self._capture(row, file, lambda: opened(capture), named=self.input.named))
+        except UnreadableError as error:  # it cannot be opened: what is in the dataset of it stays
+            self.report.add(capture, "unreadable", str(error))
+
+    def _still_the_same(self, sha256: str) -> bool:
+        """Whether only the stamp of the input has changed; then the manifest follows."""
+        with contextlib.suppress(UnreadableError):
+            if digest_of(self.input.capture) == sha256:
+                old = self.store.row(name_for(self.input.capture))
+                members = [self.store.row(name) for name in old.members] if old else [None]
+                if old and all(members):
+                    for row in (*members, old):
+                        if row:
+                            self.store.finish(replace(row, stamp=self.input.stamp))
+                            self._tell(row)
+                    return True
+        return False
+
+    def _row(self, capture: str, archive: str | None = None) -> Row:
+        pattern = "" if archive else self.input.pattern
+        size, stamp = self.input.size, self.input.stamp
+        return Row(capture, "capture", size, stamp, None, asdict(self.settings), archive=archive, pattern=pattern)
+
+    def _tell(self, row: Row) -> None:
+        tell(self.report, row)
+
+    # -- archives ------------------------------------------------------------------------------------------------
+
+    def _archive(self, kind: str, file: Any) -> None:
+        """Each member that is a capture becomes its own parts; then the archive's row says that it is done."""
+        capture = self.input.capture
+        row = replace(self._row(capture), kind="archive")
+        hashed = file if kind == "zip" else Hashed(file, capture)
+        made: list[Row] = []
+        left_out: Counter[str] = Counter()
+        with self._second_walk(kind) as twins:
+            try:
+                for label, member in self._members(archives.members(kind, hashed), twins, left_out):
+                    made_of = self._member(label, *member, left_out)
+                    if made_of:
+                        made.append(made_of)
+            except UnreadableError as error:
+                status = "partial" if made else "unreadable"
+                row = replace(row, status=status, reason=error.reason, message=str(error))
+        if left_out[NESTED] and row.status == "ok":
+            row = replace(row, status="partial", reason="max_nesting", message=f"{NESTED} is not opened")
+        elif not made and self.input.named and row.status == "ok":
+            row = replace(row, status="unreadable", reason="no_captures", message="no capture in this archive")
+        self.store.begin(row.name, ())
+        sha256 = hashed.finish() if isinstance(hashed, Hashed) else digest_of(capture)
+        row = replace(row, sha256=sha256, members=[each.name for each in made], left_out=dict(+left_out))
+        self.store.finish(row)
+        self._tell(row)
+
+    @contextlib.contextmanager
+    def _second_walk(self, kind: str) -> Iterator[Iterator[archives.Member] | None]:
+        """A second walk over the archive beside the first, for tables that take a second reading of each member."""
+        if "timeline" not in self.tables:
+            yield None
+            return
+        with opened(self.input.capture) as file:
+            yield archives.members(kind, file)
+
+    def _members(
+        self, walk: Iterator[archives.Member], twins: Iterator[archives.Member] | None, left_out: Counter[str]
+    ) -> Iterator[tuple[str, tuple[archives.Member, archives.Member | None]]]:
+        """The members that are asked for, each with its twin, under names that occur once."""
+        seen: Counter[str] = Counter()
+        for member in walk:
+            twin = next(twins) if twins else None
+            name = safe_text(member.name)
+            seen[name] += 1
+            if member.left_out:
+                left_out[member.left_out] += 1
+            elif is_hidden(member.name.rpartition("/")[2]):
+                left_out["hidden"] += 1
+            elif not matches(member.name, self.input.pattern):
+                left_out["does not match the pattern"] += 1
+            else:
+                again = f"#{seen[name]}" if seen[name] > 1 else ""
+                yield f"{self.input.capture}!{name}{again}", (member, twin)
+
+    def _member(
+        self, label: str, member: archives.Member, twin: archives.Member | None, left_out: Counter[str]
+    ) -> Row | None:
+        """The row of a member; one that an interrupted batch has finished is not made again."""
+        old = self.store.row(name_for(label))
+        fits = old and old.kind == "capture" and old.fits(self.input.size, self.input.stamp, self.settings)
+        if old and fits and self.store.has(old):
+            self._tell(old)
+            return old
+        named = is_named(member.name) or bool(self.input.pattern)
+        row = self._row(label, self.input.capture)
+        row = self._capture(row, member.file, lambda: twin and twin.file, named=named)
+        if row.kind == "left_out":
+            if old:
+                self.store.remove(row.name)
+            left_out[NESTED if row.reason == "archive" else "not a capture"] += 1
+            return None
+        self._tell(row)
+        return row
+
+    # -- captures ------------------------------------------------------------------------------------------------
+
+    def _capture(self, row: Row, file: Any, again: Callable[[], Any], *, named: bool) -> Row:
+        """Analyse one capture, and write its parts and its row."""
+        hashed = Hashed(file, row.capture)
+        states = build.EndedStates(row.capture)
+        try:
+            for done in pipeline.steps(hashed, self.options, keep=KEPT & set(self.tables)):
+                if "states" in self.tables:
+                    states.take(done.tracker.finished)
+        except UnreadableError as error:
+            return self._unread(row, error, hashed.finish(), named=named)
+        sha256 = hashed.finish()
+        summary = summary_of(done, row.capture)
+        info = summary.captures[0] | {"sha256": sha256}
+        status, message = info["status"], info["message"] or info["reason"]
+        row = replace(row, sha256=sha256, status=status, reason=info["reason"], message=message)
+        row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
+        tables: dict[str, Any] = {"captures": [build.as_batch("captures", [info])]}
+        tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
+        if "states" in self.tables:
+            tables["states"] = states.batches()
+        if "timeline" in self.tables:
+            tables["timeline"] = self._timeline(done, again, row.capture)
+        return self._write(row, tables)
+
+    def _timeline(self, done: pipeline.Pass, again: Callable[[], Any], capture: str) -> Iterator[pa.RecordBatch]:
+        from tcptrace_py.tables.amendments import Amendments
+        from tcptrace_py.tables.timeline import TimelineRows
+
+        rows = TimelineRows(capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
+        with contextlib.closing(again()) as file:
+            for _ in pipeline.steps(Hashed(file, capture), self.options, sink=rows):
+                yield from rows.ready
+                rows.ready.clear()
+
+    def _unread(self, row: Row, error: UnreadableError, sha256: str | None, *, named: bool) -> Row:
+        """What remains of an input of which nothing could be read."""
+        nested = row.archive is not None and error.reason == "archive"
+        if nested or (not named and error.reason in NO_CAPTURE):
+            row = replace(row, kind="left_out", sha256=sha256, reason=error.reason)
+            return row if row.archive else self._write(row, {})  # a member is passed over again as quickly
+        status = "unsupported" if isinstance(error, UnsupportedError) else "unreadable"
+        message = str(error).removeprefix(f"{row.capture}: ")
+        row = replace(row, sha256=sha256, status=status, reason=error.reason, message=message)
+        info = build.unread_row(row.capture, error) | {"sha256": sha256}
+        return self._write(row, {"captures": [build.as_batch("captures", [info])]})
+
+    def _write(self, row: Row, tables: dict[str, Any]) -> Row:
+        self.store.begin(row.name, tables)
+        row = replace(row, rows={table: self.store.put(table, row.name, rows) for table, rows in tables.items()})
+        self.store.finish(row)
+        return row
+
+
+NESTED = "archive in an archive"
+
+
+def tell(report: Report, row: Row) -> None:
+    """Count in a report what a row of the manifest says."""
+    report.left_out += Counter(row.left_out)
+    if row.kind == "left_out":
+        report.left_out["not a capture"] += 1
+    elif row.kind == "capture":
+        report.add(row.capture, row.status, row.message, row.packets, row.connections)
+    elif row.status != "ok":
+        report.note(Outcome(row.capture, row.status, row.message))
