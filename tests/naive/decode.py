@@ -317,7 +317,7 @@ def option(kind: int, body: bytes, found: dict[str, object]) -> int:
     if kind == 2:
         found["mss"] = be(body)
     if kind == 3:
-        found["wscale"] = min(body[0], 127)
+        found["wscale"] = body[0]
     if kind == 5:
         found["sack"] = [be(body[at : at + 4]) for at in range(0, len(body), 4)]
     if kind == 8:

@@ -13,6 +13,7 @@ import pytest
 import tcptrace_py as tt
 from tcptrace_py.dataset.manifest import name_for
 from tcptrace_py.errors import ExitCode, OutputError, UsageError
+from tcptrace_py.options import BOUNDS
 from tcptrace_py.tables.schema import SCHEMA_VERSION, arrow_schema
 from tests.batches import NAMES, Inline, batch, capture, captures, contents, folder_of, tar_of
 
@@ -85,8 +86,9 @@ def test_the_manifest_says_what_was_done(tmp_path):
             "verify_checksums": True,
             "msl2_ns": 5,
             "idle_timeout_ns": 0,
-            "max_connections": 200_000,
             "overlaps": False,
+            "resync": False,
+            "limits": {bound.name: bound.default for bound in BOUNDS},
         },
     }
     assert row == {
