@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.analysis import analyze
 from tcptrace_py.errors import UsageError
+from tcptrace_py.options import MOST, Limits
 from tcptrace_py.peers import programs
 from tcptrace_py.peers.disagreements import with_tcptrace, with_tshark
 from tcptrace_py.trace import rereadable
@@ -100,7 +101,8 @@ def compared(path: Any, *, tools: list[str], timeout_s: float = TIMEOUT_S, **opt
         raise UsageError(f"not installed: {', '.join(absent)}; install one (Debian: apt install {' '.join(absent)})")
     if isinstance(path, str) and path == "-":
         raise UsageError("compare-tools needs a file, which the other programs read too")
-    trace = analyze(path, tables=("connections", "events"), **options)
+    all_of_them = replace(options.pop("limits", Limits()), max_repeats=MOST)  # each row is compared by its events
+    trace = analyze(path, tables=("connections", "events"), limits=all_of_them, **options)
     if not rereadable(path):
         raise UsageError(f"{trace.path} is no file: the other programs read it too")
     done = Comparison(trace, absent=absent)

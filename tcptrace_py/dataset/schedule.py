@@ -5,6 +5,7 @@ Knows that workers die.  Does not know what the tasks are.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tcptrace_py.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable
+    from collections.abc import Callable, Iterator, Collection, Generator, Iterable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,7 +46,9 @@ class LocalWorkers:
             spawn = multiprocessing.get_context("spawn")  # whatever threads the caller has, none comes along
             self._pool = ProcessPoolExecutor(self.at_once, mp_context=spawn, initializer=_begin)
             try:
-                self._pool.submit(os.getpid).result()
+                with _interrupts_held_back():  # a worker inherits that: interrupted at its start, it would complain
+                    started = self._pool.submit(os.getpid)
+                started.result()
             except BrokenExecutor:
                 self.stop(())
                 raise UsageError(
@@ -162,6 +165,16 @@ def carried_out(
             for future in flying:
                 future.cancel()
             workers.stop(flying)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C is heard, but a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:

@@ -257,7 +257,6 @@ class Tracker:
             "max_connections": self.evicted,
             "max_ranges": self.capped,
             "max_unacked": self.rings.dropped,
-            "max_repeats": self.log.unlisted,
             "max_amendments": self.log.forgotten,
         }
 

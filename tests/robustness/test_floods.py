@@ -159,7 +159,7 @@ def test_56_repeats_are_counted_and_not_listed(name):
         if segments:
             more = rest[rest.code == code].evidence.sum()
             assert segments == (listed.code == code).sum() + more, code
-    assert reached(trace)["max_repeats"] > n / 2
+    assert rest.evidence.sum() > n / 2
 
 
 def test_56_the_timeline_has_every_finding():
@@ -167,7 +167,6 @@ def test_56_the_timeline_has_every_finding():
     marked = trace.timeline.anomalies.map(list)
     assert (marked.map(len) > 0).sum() == 3_000
     trace = flooded("resets", 3_000, limits=tt.Limits(max_repeats=10_000))
-    assert "max_repeats" not in reached(trace)
     assert trace.events.frame.notna().sum() == 3_000
 
 
