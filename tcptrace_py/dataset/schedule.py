@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tcptrace_py.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Collection, Generator, Iterable
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
 T = TypeVar("T")
 R = TypeVar("R")
