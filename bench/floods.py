@@ -25,6 +25,7 @@ CHUNK = 16_384  # packets made at a time
 CLIENT, SERVER = 0x0A000001, 0xC0A80001
 CLIENT_PORT, SERVER_PORT = 40_000, 80
 CLIENT_ISN, SERVER_ISN = 1_000_000, 2_000_000
+ANSWERING = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 WINDOW = 65_535
 SHIFT_10 = bytes([3, 3, 10, 0])  # window scale
@@ -83,10 +84,9 @@ def _runs(n: int) -> Iterator[np.ndarray]:
 
 
 def _handshake(shift: bytes = b"") -> bytes:
-    server = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
     return (
         records(1, time_us=0, seq=CLIENT_ISN, flags=SYN, options=shift)
-        + records(1, time_us=10, seq=SERVER_ISN, ack=CLIENT_ISN + 1, flags=SYN | ACK, options=shift, **server)
+        + records(1, time_us=10, seq=SERVER_ISN, ack=CLIENT_ISN + 1, flags=SYN | ACK, options=shift, **ANSWERING)
         + records(1, time_us=20, seq=CLIENT_ISN + 1, ack=SERVER_ISN + 1, flags=ACK)
     )
 
@@ -153,15 +153,14 @@ def fins(n: int) -> Iterator[bytes]:
 def wraps(n: int) -> Iterator[bytes]:
     """A transfer in segments of 65,000 octets whose numbers begin 100 octets below the wrap; each is acknowledged."""
     isn, size = (1 << 32) - 101, 65_000
-    server = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
     yield records(1, time_us=0, seq=isn, flags=SYN, options=SHIFT_10)
-    yield records(1, time_us=10, seq=SERVER_ISN, ack=isn + 1, flags=SYN | ACK, options=SHIFT_10, **server)
+    yield records(1, time_us=10, seq=SERVER_ISN, ack=isn + 1, flags=SYN | ACK, options=SHIFT_10, **ANSWERING)
     for i in _runs(n // 2):
         sent = records(
             len(i), time_us=100 + 100 * i, seq=isn + 1 + size * i, ack=SERVER_ISN + 1, flags=ACK, payload=size
         )
         answers = records(
-            len(i), time_us=150 + 100 * i, seq=SERVER_ISN + 1, ack=isn + 1 + size * (i + 1), flags=ACK, **server
+            len(i), time_us=150 + 100 * i, seq=SERVER_ISN + 1, ack=isn + 1 + size * (i + 1), flags=ACK, **ANSWERING
         )
         yield _in_turn(sent, answers, len(i))
 
@@ -173,11 +172,10 @@ def _in_turn(*runs_of_records: bytes) -> bytes:
 
 def reuses(n: int) -> Iterator[bytes]:
     """The same addresses and ports for one refused connection after another, `n` packets in all."""
-    server = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
     for i in _runs(n // 2):
         isn = CLIENT_ISN + 100_000 * i
         syn = records(len(i), time_us=2_000 * i, seq=isn, flags=SYN)
-        refusal = records(len(i), time_us=2_000 * i + 100, ack=isn + 1, flags=RST | ACK, **server)
+        refusal = records(len(i), time_us=2_000 * i + 100, ack=isn + 1, flags=RST | ACK, **ANSWERING)
         yield _in_turn(syn, refusal, len(i))
 
 
@@ -195,9 +193,14 @@ def sacks(n: int) -> Iterator[bytes]:
         options = np.zeros((len(i), 36), np.uint8)
         options[:, :4] = [1, 1, 5, 34]
         options[:, 4:] = chance.integers(0, 256, (len(i), 32))
-        server = {"src": SERVER, "dst": CLIENT, "sport": SERVER_PORT, "dport": CLIENT_PORT}
         yield records(
-            len(i), time_us=100 + 10 * i, seq=SERVER_ISN + 1, ack=CLIENT_ISN + 1, flags=ACK, options=options, **server
+            len(i),
+            time_us=100 + 10 * i,
+            seq=SERVER_ISN + 1,
+            ack=CLIENT_ISN + 1,
+            flags=ACK,
+            options=options,
+            **ANSWERING,
         )
 
 

@@ -78,7 +78,6 @@ class Live:
         """What was noted for a second reading would grow for ever."""
         log = self._done.tracker.log
         del log.labels[:], log.states[:]
-        log.amendments = 0
         self._done.errors.clear()
 
     @property

@@ -1,7 +1,6 @@
 """How captures are read and followed: every option and every bound, declared once.
 
-The ground floor, with `vocabulary`.  `analyze`, the command line, the catalog, the `captures` table and SECURITY.md
-have them from here.
+The ground floor, with `vocabulary`.  `analyze`, the command line and the catalog have them from here.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ MOST_OCTETS = (1 << 63) - 1
 class Bound(NamedTuple):
     """A bound on what hostile or endless input may take: its name, default and least value, and what it does.
 
-    How often it was reached stands in the column `limits` of the `captures` table.  `mark` is the finding on the
-    connections that it touched (empty: it touches packets or the input, which are counted by reason).
+    How often it was reached stands in the column `limits` of the `captures` table; of `max_repeats`, in `events`.
+    `mark` is the finding on the connections that it touched (empty: it touches packets or the input, which are
+    counted by reason).
     """
 
     name: str
@@ -39,7 +39,7 @@ def _bound(default: int, meaning: str, reached: str, *, mark: str = "", least: i
 class Limits:
     """Bounds on memory and time; `BOUNDS` says what each means and what happens where it is reached.
 
-    Results depend on them only where one is reached, which the `captures` table tells.
+    Results depend on them only where one is reached, which the tables tell.
 
     Raises
     ------
@@ -85,7 +85,6 @@ class Limits:
     max_tunnels: int = _bound(4, "tunnels inside each other", "the packet is not used", least=0)
     max_vlans: int = _bound(8, "VLAN tags of a packet", "the packet is not used", least=0)
     max_extension_headers: int = _bound(16, "IPv6 extension headers of a packet", "the packet is not used", least=0)
-
     max_uncompressed: int = _bound(
         0, "octets inside a compressed input; 0: any number", "the input counts as cut short there", least=0
     )

@@ -164,7 +164,7 @@ cdef class Journal:
     cdef public dict repeats
     cdef public long long[::1] changed
     cdef public bint keep_events, keep_changes
-    cdef public long long max_amendments, max_repeats, amendments, forgotten, unlisted
+    cdef public long long max_amendments, max_repeats, forgotten
 
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1

@@ -23,6 +23,8 @@ from tcptrace_py.vocabulary import Input, State
 
 TABLE = cython.declare(bytes, _TABLE)
 M63 = cython.declare(cython.ulonglong, (1 << 63) - 1)
+STATE_WORDS = cython.declare(cython.Py_ssize_t, 5)
+LABEL_WORDS = cython.declare(cython.Py_ssize_t, 8)
 N_INPUTS = cython.declare(cython.int, len(Input))
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 SENT_RST = cython.declare(cython.int, int(Input.SENT_RST))
@@ -93,8 +95,8 @@ class Journal:
         Findings, when they are kept; of one kind and connection at most `max_repeats`.
     repeats : dict
         (conn_id << 6 | code) -> how many events there were of that kind and connection.
-    forgotten, unlisted : int
-        Amendments and events beyond the bounds.
+    forgotten : int
+        Amendments beyond the bound.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Journal:
         self.events = []
         self.repeats = {}
         self.max_amendments, self.max_repeats = max_amendments, max_repeats
-        self.amendments = self.forgotten = self.unlisted = 0
+        self.forgotten = 0
         self.keep_events = keep_events
         self.keep_changes = keep_changes
 
@@ -259,11 +261,10 @@ class Journal:
     @cython.exceptval(-1, check=True)
     def has_room(self) -> cython.bint:
         """May one more amendment be remembered?"""
-        if self.amendments >= self.max_amendments:
-            self.forgotten += 1
-            return False
-        self.amendments += 1
-        return True
+        if len(self.states) // STATE_WORDS + len(self.labels) // LABEL_WORDS < self.max_amendments:
+            return True
+        self.forgotten += 1
+        return False
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -274,8 +275,6 @@ class Journal:
         self.repeats[key] = before + 1
         if before < self.max_repeats:
             self.events.append((conn.conn_id, seg.row, seg.frame, seg.time, code, evidence, basis))
-        else:
-            self.unlisted += 1
 
 
 @cython.cfunc

@@ -147,8 +147,8 @@ def test_bound(tmp_path, monkeypatch, name):
     if patched:
         monkeypatch.setattr(*patched)
     analyze = Door("file", tmp_path)
-    assert analyze(within, "--limit", "max_repeats=100").capture["limits"] == []
-    answer = analyze(beyond, "--limit", "max_repeats=100")
+    assert analyze(within).capture["limits"] == []
+    answer = analyze(beyond)
     assert answer.capture["limits"] == [f"{name}: {times}"]
 
 
