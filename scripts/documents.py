@@ -27,7 +27,7 @@ COMMAND = r"<!-- command: {name} -->\n```sh\n(?P<command>.*?)\n```"
 def terminal(*arguments: str) -> str:
     """What a reader sees who types this command in the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "106"}
-    program = [sys.executable, "-m", "tcptrace_py.views.cli"]
+    program = [sys.executable, "-m", "tcptrace_py"]
     done = subprocess.run(
         [*program, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     )

@@ -6,7 +6,6 @@ Each command stands in a module of its own that is loaded when it is asked for: 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
 import signal
@@ -84,10 +83,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(ExitCode.TERMINATED)
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads that spin; nothing here is for them
-    gc.disable()  # one run makes no garbage cycles that matter, and the collector would walk every connection again
     signal.signal(signal.SIGTERM, _terminate)
     for name in ("stdout", "stderr"):  # either may have been closed by the caller (>&-)
         stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
