@@ -67,6 +67,18 @@ def exit_codes() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
 
 
+def bounds() -> str:
+    """Every bound, as it is declared."""
+    from tcptrace_py.options import BOUNDS, FIXED
+
+    rows = [
+        (f"`{bound.name}`", f"{bound.default:,}", bound.meaning, bound.reached, bound.mark and f"`{bound.mark}`")
+        for bound in BOUNDS
+    ]
+    fixed = [(f"{bound.name}", f"{bound.default:,}", bound.meaning, bound.reached, "") for bound in FIXED.values()]
+    return _table(("bound", "default", "on how many", "beyond it", "mark"), [*rows, *fixed])
+
+
 def tshark_rules() -> str:
     """Every rule that explains a difference with tshark, as the classifier has it."""
     from tcptrace_py.peers.rules import RULES
@@ -122,6 +134,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
     "state-diagram": state_diagram,
     "exit-codes": exit_codes,
+    "bounds": bounds,
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
 }
