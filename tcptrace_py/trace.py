@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
+from tcptrace_py.capture import CaptureSet
 from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
 from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown
 
@@ -26,6 +27,7 @@ KEPT = frozenset({"connections", "states", "events"})  # tables that a pass gath
 class Summary:
     """What happened in one input, in counts.
 
+    `joined` is, for a set of files, the row that `captures` would have if they were one; for others it is None.
     `findings` maps the name of an anomaly to (segments, connections) that have it; `worst` holds rows of the
     `connections` table, the worst first, at most twenty (`instance` is not known there, so it is None).
     """
@@ -40,6 +42,7 @@ class Summary:
     by_teardown: dict[str, int]
     findings: dict[str, tuple[int, int]]
     worst: list[dict[str, Any]]
+    joined: dict[str, Any] | None = None
 
 
 class Trace:
@@ -335,6 +338,8 @@ class Connection:
 
 def name_of(source: Any) -> str:
     """What an input is called in the tables."""
+    if isinstance(source, CaptureSet):
+        return source.name
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return str(getattr(source, "name", "<packets>"))
@@ -342,6 +347,8 @@ def name_of(source: Any) -> str:
 
 def rereadable(source: Any) -> bool:
     """Whether an input can be read a second time."""
+    if isinstance(source, CaptureSet):
+        return all(map(rereadable, source.sources))
     return isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-" and Path(source).is_file()
 
 
@@ -371,7 +378,8 @@ def summary_of(done: pipeline.Pass, path: str) -> Summary:
     findings = _findings(seen)
     worst = [entry[2] for entry in sorted(seen.worst, key=lambda entry: entry[:2], reverse=True)]
     return Summary(
-        captures=[build.capture_row(path, done, findings)],
+        captures=build.capture_rows(path, done, findings),
+        joined=build.joined_row(path, done, findings),
         packets=done.info.packets_read,
         segments=seen.row,
         connections=seen.next_id,
