@@ -1,7 +1,10 @@
 """The ladder as HTML, readable without script, without style and by ear: a table, its folds opened by ``<details>``.
 
-For a page of your own: `CSS` once in its head, `fragment(ladder)` for each connection.  `page(ladder)` is a whole
-document.  A state is one cell over all the rows for which an end was in it.
+For a page of your own, a report or a notebook: `CSS` once in its head, and for each connection
+``fragment(lay_out(connection.record, connection.rows(), at_most=1000))``, which needs nothing else and may stand there
+many times (no ids, no script).  `page(ladder)` is a whole document.
+
+A state is one cell over all the rows for which an end was in it.
 """
 
 from __future__ import annotations
