@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CSS = f"""{COLOURS}\
 .tf-ladder {{ background: var(--tf-paper); color: var(--tf-ink); margin: 0; padding: 1em; max-width: 72em;
-  font: 13px/1.35 {MONOSPACE}; text-align: left; }}
+  overflow-x: auto; font: 13px/1.35 {MONOSPACE}; text-align: left; }}
 .tf-ladder figcaption {{ margin-bottom: .8em; }} .tf-ladder p, .tf-ladder dl {{ margin: .15em 0; }}
 .tf-ladder p {{ white-space: pre-wrap; }}
 .tf-ladder table {{ border-collapse: collapse; width: 100%; margin: 0; color: inherit; font: inherit; border: 0; }}
@@ -63,7 +63,8 @@ CSS = f"""{COLOURS}\
   8px) 0 50%/100% 1px no-repeat; }}
 .tf-ladder .tf-pause span {{ background: var(--tf-paper); padding: 0 .8em; }}
 .tf-ladder details {{ margin: .2em .6em; padding: .1em .5em; border: 1px dashed var(--tf-line); border-radius: 6px; }}
-.tf-ladder summary {{ color: var(--tf-faint); cursor: pointer; }} .tf-ladder summary span {{ margin-right: 1em; }}
+.tf-ladder summary {{ color: var(--tf-faint); cursor: pointer; }}
+.tf-ladder :is(summary, .tf-fold div) span {{ margin-right: 1em; display: inline-block; }}
 .tf-ladder .tf-faint, .tf-ladder dd {{ color: var(--tf-faint); }} .tf-ladder .tf-info {{ color: var(--tf-info); }}
 .tf-ladder .tf-note {{ color: var(--tf-note); }} .tf-ladder .tf-warning {{ color: var(--tf-warning); }}
 .tf-ladder :is(.tf-error, .tf-wrong) {{ color: var(--tf-error); font-weight: bold; }}

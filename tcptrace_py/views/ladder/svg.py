@@ -65,13 +65,13 @@ STYLE = f"""{COLOURS}\
 class _Columns(NamedTuple):
     """Where the columns of one picture stand: the right edges of frame and time, the left edges of the others."""
 
-    frame: float
-    time: float
-    client: float
-    arrow: float
-    server: float
-    notes: float
-    width: float
+    frame: int
+    time: int
+    client: int
+    arrow: int
+    server: int
+    notes: int
+    width: int
 
     @property
     def characters(self) -> int:
@@ -82,21 +82,26 @@ class _Columns(NamedTuple):
 class _Stay(NamedTuple):
     """A band: which side, in which state, from where down."""
 
-    left: float
+    left: int
     state: str
-    top: float
+    top: int
 
 
 def _columns(ladder: Ladder) -> _Columns:
     rungs = list(ladder.shown())
-    frame = EDGE + CHAR * max((len(rung.frame) for rung in rungs), default=0)
+    frame = EDGE + _wide(max((len(rung.frame) for rung in rungs), default=0))
     times = (seconds(rung.since_ns, exact=ladder.exact) for rung in rungs)
-    time = frame + AIR + CHAR * max(map(len, times), default=0)
+    time = frame + AIR + _wide(max(map(len, times), default=0))
     client = time + AIR
-    arrow = client + max(BAND, *(CHAR * len(end) for end in ends(ladder)))
-    server = arrow + max(ARROW, *((len(rung.label) + 6) * CHAR for rung in rungs), 0)
+    arrow = client + max(BAND, *(_wide(len(end)) for end in ends(ladder)))
+    server = arrow + max(ARROW, *(_wide(len(rung.label) + 6) for rung in rungs), 0)
     after = server + arrow - client + AIR
     return _Columns(frame, time, client, arrow, server, after, after + NOTES + EDGE)
+
+
+def _wide(characters: int) -> int:
+    """How wide so many letters are."""
+    return math.ceil(CHAR * characters)
 
 
 def picture(ladder: Ladder) -> str:
@@ -117,62 +122,61 @@ def picture(ladder: Ladder) -> str:
     bottom += LAST
     beneath += [_band(stay, bottom, columns) for stay in bands.values()]
     height = bottom + LEADING + _put(body, bottom + LEADING, _legend(ladder, columns)) + EDGE
-    size = f"{columns.width:g} {height:g}"
-    width, tall = size.split()
+    width = columns.width
     described = ". ".join([*facts(ladder), *(part.text for part in about_the_whole(ladder))])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="img" viewBox="0 0 {size}" width="{width}" '
-        f'height="{tall}" style="max-width:100%;height:auto" aria-label="{escaped(title(ladder))}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="img" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" style="max-width:100%;height:auto" aria-label="{escaped(title(ladder))}">'
         f"<title>{escaped(title(ladder))}</title><desc>{escaped(described)}</desc><style>{STYLE}</style>"
-        f'<rect class="tf-paper" width="{width}" height="{tall}"/>\n' + "\n".join([*beneath, *body]) + "\n</svg>\n"
+        f'<rect class="tf-paper" width="{width}" height="{height}"/>\n' + "\n".join([*beneath, *body]) + "\n</svg>\n"
     )
 
 
-def _put(body: list[str], top: float, drawn: tuple[list[str], float]) -> float:
+def _put(body: list[str], top: int, drawn: tuple[list[str], int]) -> int:
     """Put what was drawn from 0 down at its place; return its height."""
     pieces, height = drawn
     if pieces:
-        body.append(f'<g transform="translate(0 {top:g})">' + "".join(pieces) + "</g>")
+        body.append(f'<g transform="translate(0 {top})">' + "".join(pieces) + "</g>")
     return height
 
 
-def _text(x: float, y: float, part: Part, anchor: str = "start") -> str:
+def _text(x: int, y: int, part: Part, anchor: str = "start") -> str:
     style = f' class="tf-{part.style}"' if part.style else ""
     where = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{x:g}" y="{y:g}"{style}{where}>{escaped(part.text)}</text>'
+    return f'<text x="{x}" y="{y}"{style}{where}>{escaped(part.text)}</text>'
 
 
-def _lines(x: float, lines: Iterable[Line], anchor: str = "start") -> tuple[list[str], float]:
+def _lines(x: int, lines: Iterable[Line], anchor: str = "start") -> tuple[list[str], int]:
     """Lines under each other, and their height."""
     drawn: list[str] = []
-    at = 0.0
+    at = 0
     for parts in lines:
         at += LEADING
-        place = x - (CHAR * sum(len(part.text) for part in parts) / 2 if anchor == "middle" else 0)
+        place = x - (_wide(sum(len(part.text) for part in parts)) // 2 if anchor == "middle" else 0)
         for part in parts:
             drawn.append(_text(place, at - 4, part))
-            place += CHAR * len(part.text)
+            place += _wide(len(part.text))
     return drawn, at
 
 
-def _heading(ladder: Ladder, columns: _Columns) -> tuple[list[str], float]:
+def _heading(ladder: Ladder, columns: _Columns) -> tuple[list[str], int]:
     lines = [[Part(title(ladder), "heading")], *([Part(fact)] for fact in facts(ladder))]
     lines += [[Part(shortened(text, columns.characters), style)] for text, style in about_the_whole(ladder)]
     drawn, height = _lines(EDGE, lines)
     return drawn, height + AIR
 
 
-def _ends(ladder: Ladder, columns: _Columns) -> tuple[list[str], float]:
+def _ends(ladder: Ladder, columns: _Columns) -> tuple[list[str], int]:
     """The heads of the two columns."""
     drawn = []
-    half = (columns.arrow - columns.client) / 2
+    half = (columns.arrow - columns.client) // 2
     for left, name, end in zip((columns.client, columns.server), ("client", "server"), ends(ladder), strict=True):
         drawn += [_text(left + half, 12, Part(name, "heading"), "middle")]
         drawn += [_text(left + half, 12 + LEADING, Part(end, "faint"), "middle")]
     return drawn, 2 * LEADING + 4
 
 
-def _moved(rung: Rung, columns: _Columns, bands: dict[str, _Stay], top: float) -> Iterator[str]:
+def _moved(rung: Rung, columns: _Columns, bands: dict[str, _Stay], top: int) -> Iterator[str]:
     """The bands that end here; the ones that begin are noted.  The sender's changes at the arrow's tail."""
     tail, head = top + TAIL, top + TAIL + SLANT
     for side, moved, left, at in (
@@ -185,30 +189,30 @@ def _moved(rung: Rung, columns: _Columns, bands: dict[str, _Stay], top: float) -
             bands[side] = _Stay(left, rung.client if side == "client" else rung.server, at)
 
 
-def _band(stay: _Stay, bottom: float, columns: _Columns) -> str:
+def _band(stay: _Stay, bottom: int, columns: _Columns) -> str:
     """One state of one end, from its first segment to the next change; its inner edge is the end's line of life."""
     width = columns.arrow - columns.client
     edge = columns.arrow if stay.left == columns.client else columns.server
     return (
-        f'<g><title>{stay.state}</title><rect class="tf-{PHASE.get(stay.state, "none")}" x="{stay.left:g}" '
-        f'y="{stay.top:g}" width="{width:g}" height="{bottom - stay.top:g}"/>'
-        f'<path class="tf-life" d="M{edge:g} {stay.top:g}V{bottom:g}M{stay.left:g} {stay.top:g}h{width:g}"/>'
-        f"{_text(stay.left + width / 2, stay.top + 15, Part(stay.state, 'heading'), 'middle')}</g>"
+        f'<g><title>{stay.state}</title><rect class="tf-{PHASE.get(stay.state, "none")}" x="{stay.left}" '
+        f'y="{stay.top}" width="{width}" height="{bottom - stay.top}"/>'
+        f'<path class="tf-life" d="M{edge} {stay.top}V{bottom}M{stay.left} {stay.top}h{width}"/>'
+        f"{_text(stay.left + width // 2, stay.top + 15, Part(stay.state, 'heading'), 'middle')}</g>"
     )
 
 
-def _before(rung: Rung, columns: _Columns) -> tuple[list[str], float]:
+def _before(rung: Rung, columns: _Columns) -> tuple[list[str], int]:
     """What stands between this rung and the one before: a pause, as long as it took; a damaged stretch."""
     drawn: list[str] = []
-    height = 0.0
-    middle = (columns.arrow + columns.server) / 2
+    height = 0
+    middle = (columns.arrow + columns.server) // 2
     if rung.pause_ns is not None:
-        height = min(PAUSE_ROW + PAUSE_PER_TENFOLD * math.log10(rung.pause_ns / 1e8), PAUSE_MOST)
-        said, at = paused(rung), height / 2 + 4
-        half, band = CHAR * len(said) / 2 + AIR, columns.arrow - columns.client
-        cuts = "".join(f"M{x:g} {at + 5:g}l{band + 6:g} -10" for x in (columns.client - 3, columns.server - 3))
+        height = min(PAUSE_ROW + round(PAUSE_PER_TENFOLD * math.log10(rung.pause_ns / 1e8)), PAUSE_MOST)
+        said, at = paused(rung), height // 2 + 4
+        half, band = _wide(len(said)) // 2 + AIR, columns.arrow - columns.client
+        cuts = "".join(f"M{x} {at + 5}l{band + 6} -10" for x in (columns.client - 3, columns.server - 3))
         drawn.append(f'<path class="tf-cut" d="{cuts}"/>')
-        line = f"M{columns.arrow + 8:g} {at:g}H{middle - half:g}M{middle + half:g} {at:g}H{columns.server - 8:g}"
+        line = f"M{columns.arrow + 8} {at}H{middle - half}M{middle + half} {at}H{columns.server - 8}"
         drawn += [f'<path class="tf-broken" d="{line}"/>', _text(middle, at + 4, Part(said, "faint"), "middle")]
     if rung.gap:
         drawn.append(_text(middle, height + 14, Part(DAMAGED, "wrong"), "middle"))
@@ -216,7 +220,7 @@ def _before(rung: Rung, columns: _Columns) -> tuple[list[str], float]:
     return drawn, height
 
 
-def _rung(rung: Rung, columns: _Columns, ladder: Ladder) -> tuple[list[str], float]:
+def _rung(rung: Rung, columns: _Columns, ladder: Ladder) -> tuple[list[str], int]:
     tail, head = (columns.arrow, columns.server) if rung.to_server else (columns.server, columns.arrow)
     back = -HEAD if rung.to_server else HEAD
     low = TAIL + SLANT
@@ -225,25 +229,25 @@ def _rung(rung: Rung, columns: _Columns, ladder: Ladder) -> tuple[list[str], flo
         "<title>" + escaped(spoken(rung, exact=ladder.exact)) + "</title>",
         _text(columns.frame, TAIL + 4, Part(rung.frame, "faint"), "end"),
         _text(columns.time, TAIL + 4, Part(seconds(rung.since_ns, exact=ladder.exact)), "end"),
-        _text((tail + head) / 2, TAIL - 4, Part(rung.label), "middle"),
-        f'<path class="tf-rung" d="M{tail:g} {TAIL}L{head + back / 2:g} {low}"/>',
-        f'<path class="tf-head" d="M{head:g} {low}l{back} -4v8z"/>',
+        _text((tail + head) // 2, TAIL - 4, Part(rung.label), "middle"),
+        f'<path class="tf-rung" d="M{tail} {TAIL}L{head + back // 2} {low}"/>',
+        f'<path class="tf-head" d="M{head} {low}l{back} -4v8z"/>',
     ]
     if said:
         drawn.append(f'<g transform="translate(0 {TAIL - 8})">' + "".join(said) + "</g>")
     return drawn, max(ROW, height + TAIL - 8)
 
 
-def _fold(fold: Fold, columns: _Columns) -> tuple[list[str], float]:
+def _fold(fold: Fold, columns: _Columns) -> tuple[list[str], int]:
     width = columns.server - columns.arrow
-    middle = (columns.arrow + columns.server) / 2
+    middle = (columns.arrow + columns.server) // 2
     drawn, height = _lines(middle, packed(told(fold, UNICODE), int(width / CHAR) - 4), "middle")
     left, wide, tall = columns.arrow + 8, width - 16, height + 6
-    box = f'<rect class="tf-broken" x="{left:g}" y="4" width="{wide:g}" height="{tall:g}" rx="6"/>'
+    box = f'<rect class="tf-broken" x="{left}" y="4" width="{wide}" height="{tall}" rx="6"/>'
     return [box, f'<g transform="translate(0 6)">{"".join(drawn)}</g>'], height + 14
 
 
-def _legend(ladder: Ladder, columns: _Columns) -> tuple[list[str], float]:
+def _legend(ladder: Ladder, columns: _Columns) -> tuple[list[str], int]:
     """What marks and names mean."""
     if not ladder.rungs:
         return [], 0
