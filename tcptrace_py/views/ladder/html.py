@@ -202,7 +202,8 @@ def _fold(fold: Fold, ladder: Ladder) -> str:
     table = f"<table>{inner}</table>"
     opened = f"<details><summary>{said}</summary>{table}</details>" if fold.rungs else f"<div>{said}</div>"
     found = " ".join(map(_span, found_in(fold)))
-    return f'<tr class="tf-fold"><td></td><td></td><td class="tf-segment">{opened}</td><td class="tf-notes">{found}</td></tr>'
+    cells = f'<td></td><td></td><td class="tf-segment">{opened}</td><td class="tf-notes">{found}</td>'
+    return f'<tr class="tf-fold">{cells}</tr>'
 
 
 def _legend(ladder: Ladder) -> str:
