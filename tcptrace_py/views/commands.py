@@ -104,7 +104,7 @@ def analyze(request: Request) -> ExitCode:
     if request.schema:
         return _view(request, kind, watched)
     if kind == "summary":
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             if request.verdict.good + request.verdict.damaged > 1:
                 emit([[]])
             emit(summary_lines(trace.summary, width(), top=request.top))
@@ -153,7 +153,7 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     view = VIEWS[name]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             yield from trace.view_batches(name)
             _look_for(watched, trace, request.verdict)
 
@@ -216,7 +216,7 @@ def _choice(request: Request, kind: str) -> Choice:
     return Choice(tables, columns, mask)
 
 
-def _traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
+def traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
     """Each input analysed; one that cannot be read is told of and counted."""
     from tcptrace_py.analysis import analyze as read
 
@@ -258,7 +258,7 @@ def complain(trace: Trace | Live) -> None:
 
 def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows that were asked for, capture by capture, each under the name of its table."""
-    for trace in _traces(request, choice.tables):
+    for trace in traces(request, choice.tables):
         for table in choice.tables:
             yield from _rows(trace, table, choice, request.verdict)
         _look_for(watched, trace, request.verdict)
@@ -360,9 +360,9 @@ def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCod
     return request.verdict.code()
 
 
-def one(request: Request, conn_id: int) -> Iterator[Connection]:
+def one(request: Request, conn_id: int, tables: Iterable[str] = ("connections", "timeline")) -> Iterator[Connection]:
     """The connection of that number."""
-    for trace in _traces(request, ("connections", "timeline")):
+    for trace in traces(request, tables):
         if not 0 <= conn_id < len(trace):
             there = f"the capture has {count(len(trace), 'connection')}"
             there += f", 0 to {len(trace) - 1}" * (len(trace) > 1)
