@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
     names = sorted(path.stem for path in FOLDER.glob("*.po"))
     if "--check" in arguments:
         complaints = [text for name in names for text in wrong(name)]
-        print("\n".join(complaints))
+        print(*complaints, sep="\n", end="\n" * bool(complaints))
         return 1 if complaints else 0
     for name in names:
         path = FOLDER / f"{name}.po"

@@ -28,7 +28,8 @@ def lines(sections: Iterable[Section], language: Language, width: int) -> Iterat
     for number, section in enumerate(sections):
         if number:
             yield []
-        yield line(Part(language.sentence(section.heading), "heading"))
+        heading = wrapped(safe_text(language.sentence(section.heading)), width)
+        yield from (line(Part(row, "heading")) for row in heading)
         for paragraph in section.paragraphs:
             yield from _paragraph(paragraph, language, width)
 
@@ -57,7 +58,7 @@ def wrapped(text: str, width: int) -> Iterator[str]:
     row, used = "", 0
     for piece in _pieces(text):
         size = columns(piece)
-        if row and used + size > width and piece[0] not in CLOSING:
+        if row and used + size > width:
             yield row.rstrip()
             row, used = "", 0
             if piece.isspace():
@@ -69,19 +70,24 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """What a line must not be broken within: a word, a space, a wide character with a bracket that opens before it."""
-    word = ""
+    """What a line must not be broken within."""
+    piece = ""
     for char in text:
-        if char.isspace() or (east_asian_width(char) in WIDE and char not in OPENING):
-            if word and word[-1] in OPENING:
-                word += char
-            else:
-                yield from (word, char) if word else char
-                word = ""
-        else:
-            word += char
-    if word:
-        yield word
+        if piece and _breaks(piece[-1], char):
+            yield piece
+            piece = ""
+        piece += char
+    if piece:
+        yield piece
+
+
+def _breaks(before: str, after: str) -> bool:
+    """Whether a line may be broken between two characters."""
+    if before.isspace() or after.isspace():
+        return True
+    if before in OPENING or after in CLOSING:
+        return False
+    return east_asian_width(before) in WIDE or east_asian_width(after) in WIDE
 
 
 def columns(text: str) -> int:
