@@ -118,6 +118,8 @@ def _handshake_2(step: Step) -> Iterator[Said]:
 def _answers_syn(step: Step) -> Iterator[Said]:
     """How the number of a SYN-ACK follows from the SYN."""
     syn = step.syn
+    if step.again and step.holds:
+        return
     if syn is None or not _known(syn) or step.holds is None:
         yield step.say(
             "It acknowledges {ack}; the SYN that this answers is not in the capture, so that it cannot be checked."
@@ -237,6 +239,8 @@ def _teardown_2(step: Step) -> Iterator[Said]:
 def _answers_fin(step: Step) -> Iterator[Said]:
     """How the number of an ACK follows from a FIN."""
     fin = step.fin
+    if step.again and step.holds:
+        return
     if fin is None or not _known(fin) or step.holds is None:
         yield step.say("It acknowledges {ack}, which cannot be checked against the FIN.")
     elif not step.holds:
@@ -305,6 +309,8 @@ def _reset(step: Step) -> Iterator[Said]:
     """RST."""
     if step.row["seq"] is None:
         yield step.say("{who} sends RST.")
+    elif "rst_forged" in step.row["anomalies"]:
+        yield step.say("A RST with the sequence number {seq} comes in the name of {who}, which has not sent it.")
     elif step.row["ack"] is None:
         yield step.say("{who} sends RST with the sequence number {seq}.")
     elif step.syn is not None and _known(step.syn) and "hs_refused" in step.row["anomalies"]:

@@ -13,7 +13,7 @@ from tcptrace_py.views.story.said import N_, Instant, Paragraph, Said, Section, 
 from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
 from tcptrace_py.views.story.steps import SENTENCES, Step
 from tcptrace_py.views.wording import endpoint
-from tcptrace_py.vocabulary import STATE_MEANING
+from tcptrace_py.vocabulary import STATE_MEANING, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -150,6 +150,9 @@ def _steps(record: Row, rows: Sequence[Row], names: Names) -> tuple[list[Paragra
     for i, row in enumerate(rows):
         changes = list(states.after(i))
         told = list(_told_steps(row, record, names, seen, moves=states.moves(i)))
+        if changes and not told and row["flags"]:
+            who = names.sides[SENDERS[row["direction"]]]
+            told.append(tell("{who} sends a segment with the flags {flags}.", who=who, flags=row["flags"]))
         closing_now = bool(closing) or any(name.startswith("teardown") for name in row["steps"])
         seen.add(row)
         if not told and not changes:
@@ -333,9 +336,11 @@ def _sent(counts: Mapping[str, Any], who: Said) -> Iterator[Said]:
         )
     if counts["rtt_avg_ns"] is not None:
         times = {name: Span(counts[f"rtt_{name}_ns"]) for name in ("avg", "min", "max")}
-        yield tell(
-            "Its acknowledgments come after {avg} on average ({min} to {max}), at the place of the capture.", **times
+        one = N_("At the place of the capture, the answer to what it sends comes after {avg}.")
+        many = N_(
+            "At the place of the capture, the answer to what it sends comes after {avg} on average ({min} to {max})."
         )
+        yield Said(one if times["min"] == times["max"] else many, dict(times))
     if counts["zero_windows"]:
         yield tell_n(
             "It says {n:,} time that it can take no more data (window 0), for {span} in all.",
@@ -358,6 +363,10 @@ def _shape_of_close(record: Row, names: Names) -> Iterator[Said]:
         )
 
 
+LIKELY = N_("{who} is most likely in {state}; nothing that it sent later proves it.")
+UNPROVED = {State.UNKNOWN.name: N_("The state of {who} is not known: {state}.")}
+
+
 def _proved(states: Sequence[Row], names: Names) -> Iterator[Paragraph]:
     """The last state of each end, and what proves it."""
     last = {row["endpoint"]: row for row in states}
@@ -369,6 +378,6 @@ def _proved(states: Sequence[Row], names: Names) -> Iterator[Paragraph]:
                 tell("{who} is in {state}, as its own frame {frame} proves.", frame=row["proved_frame"], **values)
             )
         else:
-            said.append(tell("{who} is most likely in {state}; nothing that it sent later proves it.", **values))
+            said.append(Said(UNPROVED.get(row["state"], LIKELY), values))
     if said:
         yield Paragraph(tuple(said))
