@@ -12,7 +12,7 @@ from tcptrace_py.views.story.findings import findings
 from tcptrace_py.views.story.said import N_, Instant, Paragraph, Said, Section, Span, tell, tell_n
 from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
 from tcptrace_py.views.story.steps import SENTENCES, Step
-from tcptrace_py.views.wording import endpoint
+from tcptrace_py.views.wording import duration, endpoint
 from tcptrace_py.vocabulary import STATE_MEANING, State
 
 if TYPE_CHECKING:
@@ -340,7 +340,8 @@ def _sent(counts: Mapping[str, Any], who: Said) -> Iterator[Said]:
         many = N_(
             "At the place of the capture, the answer to what it sends comes after {avg} on average ({min} to {max})."
         )
-        yield Said(one if times["min"] == times["max"] else many, dict(times))
+        alike = duration(counts["rtt_min_ns"]) == duration(counts["rtt_max_ns"])
+        yield Said(one if alike else many, dict(times))
     if counts["zero_windows"]:
         yield tell_n(
             "It says {n:,} time that it can take no more data (window 0), for {span} in all.",
