@@ -88,3 +88,12 @@ def test_what_is_refused(args, code, message):
 def test_a_language_that_is_not_there_is_refused_in_python():
     with pytest.raises(UsageError, match="there is no language 'fr'; there are en, zh"):
         tt.analyze(CAPTURE)[0].explain("fr")
+
+
+def test_no_pandas_is_needed():
+    program = (
+        "import sys; from tcptrace_py.views.cli import app\ntry:\n    app(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+    )
+    program += "print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, "explain", CAPTURE, "0"], capture_output=True, check=True)
+    assert done.stdout.decode().splitlines()[-1] == "False"

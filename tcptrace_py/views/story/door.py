@@ -31,9 +31,12 @@ def sections(connection: Connection) -> list[Section]:
 
 def _rows(connection: Connection, table: str) -> list[dict[str, Any]]:
     """The connection's rows of a table that has rows of all connections."""
-    import pyarrow.compute as pc
-
     from tcptrace_py.tables.build import as_rows
 
-    mine = pc.field("conn_id") == connection.conn_id
-    return [row for batch in connection.trace.batches(table) for row in as_rows(batch.filter(mine))]
+    found: list[dict[str, Any]] = []
+    for batch in connection.trace.batches(table):
+        places = [i for i, number in enumerate(batch.column("conn_id").to_pylist()) if number == connection.conn_id]
+        if places:  # Arrow's own filter would load pandas
+            near = as_rows(batch.slice(places[0], places[-1] + 1 - places[0]))
+            found += [row for row in near if row["conn_id"] == connection.conn_id]
+    return found
