@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
-from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
+from tcptrace_py.views.ink import Line, ink_for, line, say
 from tcptrace_py.views.progress import Progress
 from tcptrace_py.views.terminal import summary_lines, worst_first
 from tcptrace_py.views.wording import count
@@ -105,7 +105,7 @@ def analyze(request: Request) -> ExitCode:
     if request.schema:
         return _view(request, kind, watched)
     if kind == "summary":
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             if request.verdict.good + request.verdict.damaged > 1:
                 emit([[]])
             emit(summary_lines(trace.summary, width(), top=request.top))
@@ -131,7 +131,7 @@ def _follow(request: Request, kind: str, watched: set[str]) -> ExitCode:
         raise UsageError("--schema is made at the end of a capture: leave --follow")
     if request.join:
         raise UsageError("--follow takes one capture: leave --join")
-    _spare_the_captures(request)
+    spare_the_captures(request)
     warn_if_interpreted(quiet=request.reading.quiet)
     code, seen = follow(request, kind, None if kind == "summary" else _choice(request, kind))
     if seen is not None:
@@ -152,11 +152,11 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
         raise UsageError("--schema is a table of its own: leave --table, --where and --columns")
     if request.output and _is_folder(request.output):
         raise UsageError("--schema is one table: write it to a file with -o")
-    _spare_the_captures(request)
+    spare_the_captures(request)
     view = VIEWS[name]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             yield from trace.view_batches(name)
             _look_for(watched, trace, request.verdict)
 
@@ -219,7 +219,7 @@ def _choice(request: Request, kind: str) -> Choice:
     return Choice(tables, columns, mask)
 
 
-def _traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
+def traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
     """Each input analysed; one that cannot be read is told of and counted."""
     from tcptrace_py.analysis import analyze as read
 
@@ -273,7 +273,7 @@ def complain(trace: Trace | Live) -> None:
 
 def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows that were asked for, capture by capture, each under the name of its table."""
-    for trace in _traces(request, choice.tables):
+    for trace in traces(request, choice.tables):
         for table in choice.tables:
             yield from _rows(trace, table, choice, request.verdict)
         _look_for(watched, trace, request.verdict)
@@ -308,7 +308,7 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
     from tcptrace_py.tables.schema import arrow_schema
     from tcptrace_py.tables.write import file_per_table, one_file
 
-    _spare_the_captures(request)
+    spare_the_captures(request)
     output = request.output
     rows = _batches(request, choice, watched)
     ahead = list(islice(rows, 1))
@@ -327,7 +327,8 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
             writer.put(table, batch)
 
 
-def _spare_the_captures(request: Request) -> None:
+def spare_the_captures(request: Request) -> None:
+    """Refuse an output that is one of the inputs."""
     if request.output and any(_same_file(request.output, capture) for capture in request.captures):
         raise UsageError(f"{request.output} is the capture itself")
 
@@ -364,30 +365,19 @@ def _look_for(watched: set[str], trace: Trace | Live, verdict: Verdict) -> None:
         say(f"{trace.summary.captures[0]['path']}: found {told}")
 
 
-def show(capture: str, conn_id: int, reading: Reading, *, unfold: bool = False, ascii_only: bool = False) -> ExitCode:
-    """Everything that ``tcpflows show`` does."""
-    from tcptrace_py.views.ladder import ASCII, UNICODE, draw, lay_out
-
-    request = Request([capture], reading)
-    for connection in _one(request, conn_id):
-        ladder = lay_out(connection.record, connection.rows(), unfold=unfold)
-        emit(draw(ladder, max(width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
-    return request.verdict.code()
-
-
 def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCode:
     """Everything that ``tcpflows xplot`` does."""
     from tcptrace_py.views.xplot import write
 
     request = Request([capture], reading)
-    for connection in _one(request, conn_id):
+    for connection in one(request, conn_id):
         emit(line(str(path)) for path in write(connection.record, connection.rows(), folder))
     return request.verdict.code()
 
 
-def _one(request: Request, conn_id: int) -> Iterator[Connection]:
+def one(request: Request, conn_id: int, tables: Iterable[str] = ("connections", "timeline")) -> Iterator[Connection]:
     """The connection of that number."""
-    for trace in _traces(request, ("connections", "timeline")):
+    for trace in traces(request, tables):
         if not 0 <= conn_id < len(trace):
             there = f"the capture has {count(len(trace), 'connection')}"
             there += f", 0 to {len(trace) - 1}" * (len(trace) > 1)

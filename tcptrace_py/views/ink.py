@@ -33,6 +33,12 @@ THEME: dict[str, Style] = {
     "faint": Style("2", "color:#6b6b6b"),
     "right": Style("38;5;36", "color:#009e73"),
     "wrong": Style("1;38;5;202", "color:#d55e00;font-weight:bold"),
+    # phases of a connection's end
+    "opening": Style("38;5;74", "color:#0072b2"),
+    "open": Style("38;5;36", "color:#009e73"),
+    "closing": Style("38;5;214", "color:#b37400"),
+    "waiting": Style("38;5;175", "color:#a3457a"),
+    "none": Style("2", "color:#6b6b6b"),
 }
 
 
