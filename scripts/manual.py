@@ -5,13 +5,15 @@ python scripts/documents.py writes both.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARAGRAPH = re.compile(r"\n\s*\n")
+ABOUT = """\
+Reads captures (pcap, pcapng, snoop, tcpdump's printed text; compressed or not; files, pipes, rotated sets), splits
+them into TCP connections, follows the RFC 9293 state of both endpoints, numbers the steps of handshake and teardown
+with their arithmetic checked, flags anomalies with their evidence, and measures."""
 
 
 def _commands() -> Iterator[tuple[str, Any, Any]]:
@@ -77,12 +79,7 @@ def man_page() -> str:
         f'.TH TCPFLOWS 1 "" "tcptrace_py {__version__}" "User Commands"',
         ".SH NAME\ntcpflows \\- what happened on every TCP connection in a capture",
         ".SH SYNOPSIS\n.B tcpflows\n.I COMMAND\n[options] ...",
-        ".SH DESCRIPTION\n"
-        + _roff(
-            "Reads captures (pcap, pcapng, snoop, tcpdump's printed text; compressed or not; files, pipes, rotated sets), "
-            "splits them into TCP connections, follows the RFC 9293 state of both endpoints, numbers the steps of "
-            "handshake and teardown with their arithmetic checked, flags anomalies with their evidence, and measures."
-        ),
+        ".SH DESCRIPTION\n" + _roff(ABOUT),
         ".SH COMMANDS",
     ]
     for _, command, context in _commands():
@@ -93,7 +90,9 @@ def man_page() -> str:
     parts.append(".SH EXIT STATUS")
     parts += [f".TP\n.B {code.value}\n{_roff(meaning)}" for code, meaning in EXIT_MEANING.items()]
     parts += [
-        ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colour, whatever the terminal.\n.TP\n.B COLUMNS\nThe width of the output.",
+        ".SH ENVIRONMENT",
+        ".TP\n.B NO_COLOR\nNo colour, whatever the terminal.",
+        ".TP\n.B COLUMNS\nThe width of the output.",
         ".SH SEE ALSO\n.BR tcpdump (8),\n.BR tshark (1),\n.BR tcptrace (1)\n.PP\n"
         + _roff("tcpflows catalog explains every label and every column."),
     ]
