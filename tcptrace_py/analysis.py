@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from tcptrace_py import pipeline, tracker
 from tcptrace_py.errors import UsageError
 from tcptrace_py.options import Limits, Options
-from tcptrace_py.trace import Connection, Summary, Trace, name_of, rereadable
+from tcptrace_py.summary import Summary
+from tcptrace_py.trace import Connection, Trace, name_of, rereadable
 
 if TYPE_CHECKING:
     import os

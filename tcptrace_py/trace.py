@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
 from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
-from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown
+from tcptrace_py.summary import summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,26 +19,6 @@ if TYPE_CHECKING:
     from tcptrace_py.options import Options
 
 KEPT = frozenset({"connections", "states", "events"})  # tables that a pass gathers as it goes
-
-
-@dataclass
-class Summary:
-    """What happened in one input, in counts.
-
-    `findings` maps the name of an anomaly to (segments, connections) that have it; `worst` holds rows of the
-    `connections` table, the worst first, at most twenty (`instance` is not known there, so it is None).
-    """
-
-    captures: list[dict[str, Any]]
-    packets: int
-    segments: int
-    connections: int
-    start_ns: int | None
-    end_ns: int | None
-    by_handshake: dict[str, int]
-    by_teardown: dict[str, int]
-    findings: dict[str, tuple[int, int]]
-    worst: list[dict[str, Any]]
 
 
 class Trace:
@@ -182,6 +161,82 @@ class Trace:
         for _ in self._second_reading(replay):
             pass
         yield as_batch(name, view.rows(replay.records()), view.columns)
+
+    def population(self, step: Any = None) -> pd.DataFrame:
+        """How many endpoints were in which state over time.
+
+        Parameters
+        ----------
+        step : int, str or timedelta, optional
+            Nanoseconds, or a text such as ``"100ms"``; without it, about twenty steps to the whole.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each step and state that occurs: `time`, `state`, `endpoints` in it then, `proved` of these,
+            `most` at once within the step, and how many `entered` it.
+
+        Examples
+        --------
+        >>> import tcptrace_py as tt
+        >>> trace = tt.analyze("tests/fixtures/four_way.pcap")
+        >>> trace.population("100ms").query("state == 'ESTABLISHED'")[["endpoints", "most"]].to_numpy().tolist()
+        [[0, 2], [0, 0]]
+        """
+        import pyarrow as pa
+
+        from tcptrace_py.tables.dataframe import dataframe
+        from tcptrace_py.tables.times import span
+
+        batch = self.population_batch(None if step is None else span(step))
+        return dataframe(pa.Table.from_batches([batch]))
+
+    def states_at(self, time: Any) -> pd.DataFrame:
+        """Which endpoints were in which state at one moment: what ``ss -tan`` would have shown on both hosts.
+
+        Parameters
+        ----------
+        time : int, str or datetime
+            Nanoseconds since 1970; ISO 8601 or seconds since 1970 as text; ``"+1.5s"`` after the first packet.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each end in a state other than CLOSED; `proved` says whether its own segments prove by then that
+            it had entered the state, and `possible` lists every state that it may have been in.
+        """
+        import pyarrow as pa
+
+        from tcptrace_py.tables.dataframe import dataframe
+
+        return dataframe(pa.Table.from_batches([self.standing_batch(time)]))
+
+    def population_batch(self, step_ns: int | None = None) -> pa.RecordBatch:
+        """The same as `population` as an Arrow record batch."""
+        from tcptrace_py.tables.population import population
+
+        first, last = self._span()
+        return population(self._stays(), first, last, step_ns)
+
+    def standing_batch(self, time: Any) -> pa.RecordBatch:
+        """The same as `states_at` as an Arrow record batch."""
+        from tcptrace_py.tables.population import standing
+        from tcptrace_py.tables.times import instant
+
+        return standing(self._stays(), self.arrow("connections"), instant(time, lambda: self._span()[0]))
+
+    def _stays(self) -> Any:
+        from tcptrace_py.tables.population import stays
+
+        self._gather({"connections", "states"})
+        return stays(self.arrow("states"), self.arrow("connections"), self._options.msl2_ns)
+
+    def _span(self) -> tuple[int, int]:
+        """First and last time in the input."""
+        first, last = self.summary.start_ns, self.summary.end_ns
+        if first is None or last is None:
+            raise UsageError(f"{self.path}: nothing in it has a time")
+        return first, last
 
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
         """Write each table to ``folder/TABLE.parquet``; all five unless `tables` names some."""
@@ -361,32 +416,3 @@ def _amendments(done: pipeline.Pass) -> Any:
     from tcptrace_py.tables.amendments import Amendments
 
     return Amendments(done.tracker.log.states, done.tracker.log.labels)
-
-
-def summary_of(done: pipeline.Pass, path: str) -> Summary:
-    """The summary of a pass."""
-    from tcptrace_py.tables import build, connections
-
-    seen = done.tracker
-    findings = _findings(seen)
-    worst = [entry[2] for entry in sorted(seen.worst, key=lambda entry: entry[:2], reverse=True)]
-    return Summary(
-        captures=[build.capture_row(path, done, findings)],
-        packets=done.info.packets_read,
-        segments=seen.row,
-        connections=seen.next_id,
-        start_ns=done.info.first_time_ns,
-        end_ns=done.info.last_time_ns,
-        by_handshake={str(h): int(seen.handshakes[i]) for i, h in enumerate(Handshake) if seen.handshakes[i]},
-        by_teardown={str(t): int(seen.teardowns[i]) for i, t in enumerate(Teardown) if seen.teardowns[i]},
-        findings=findings,
-        worst=[connections.record(conn, path, done.decoder.net_name(conn.pair[2]), None) for conn in worst],
-    )
-
-
-def _findings(seen: Any) -> dict[str, tuple[int, int]]:
-    """Segments and connections by anomaly, with what later evidence changed."""
-    segments = [int(number) for number in map(sum, zip(seen.found_segments, seen.log.changed, strict=True))]
-    segments += [0] * len(ANOMALIES)  # those of whole connections
-    found = {a.name: (segments[a.code], int(seen.found_connections[a.code])) for a in ANOMALIES}
-    return {name: numbers for name, numbers in found.items() if any(numbers)}

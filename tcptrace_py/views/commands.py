@@ -98,13 +98,13 @@ class Choice(NamedTuple):
 def analyze(request: Request) -> ExitCode:
     """Everything that ``tcpflows analyze`` does."""
     watched = _watched(request.fail_on)
-    kind = _kind(request)
+    kind = kind_of(request)
     if request.follow:
         return _follow(request, kind, watched)
     if request.schema:
         return _view(request, kind, watched)
     if kind == "summary":
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             if request.verdict.good + request.verdict.damaged > 1:
                 emit([[]])
             emit(summary_lines(trace.summary, width(), top=request.top))
@@ -128,7 +128,7 @@ def _follow(request: Request, kind: str, watched: set[str]) -> ExitCode:
 
     if request.schema:
         raise UsageError("--schema is made at the end of a capture: leave --follow")
-    _spare_the_captures(request)
+    spare_the_captures(request)
     warn_if_interpreted(quiet=request.reading.quiet)
     code, seen = follow(request, kind, None if kind == "summary" else _choice(request, kind))
     if seen is not None:
@@ -149,11 +149,11 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
         raise UsageError("--schema is a table of its own: leave --table, --where and --columns")
     if request.output and _is_folder(request.output):
         raise UsageError("--schema is one table: write it to a file with -o")
-    _spare_the_captures(request)
+    spare_the_captures(request)
     view = VIEWS[name]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for trace in _traces(request, ()):
+        for trace in traces(request, ()):
             yield from trace.view_batches(name)
             _look_for(watched, trace, request.verdict)
 
@@ -168,7 +168,7 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     return request.verdict.code()
 
 
-def _kind(request: Request) -> str:
+def kind_of(request: Request) -> str:
     """The form of the output: as asked for, as the output's name says, or what suits the question."""
     if request.kind:
         kind = request.kind
@@ -216,7 +216,7 @@ def _choice(request: Request, kind: str) -> Choice:
     return Choice(tables, columns, mask)
 
 
-def _traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
+def traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
     """Each input analysed; one that cannot be read is told of and counted."""
     from tcptrace_py.analysis import analyze as read
 
@@ -258,7 +258,7 @@ def complain(trace: Trace | Live) -> None:
 
 def _batches(request: Request, choice: Choice, watched: set[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows that were asked for, capture by capture, each under the name of its table."""
-    for trace in _traces(request, choice.tables):
+    for trace in traces(request, choice.tables):
         for table in choice.tables:
             yield from _rows(trace, table, choice, request.verdict)
         _look_for(watched, trace, request.verdict)
@@ -293,7 +293,7 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
     from tcptrace_py.tables.schema import arrow_schema
     from tcptrace_py.tables.write import file_per_table, one_file
 
-    _spare_the_captures(request)
+    spare_the_captures(request)
     output = request.output
     rows = _batches(request, choice, watched)
     ahead = list(islice(rows, 1))
@@ -312,7 +312,8 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
             writer.put(table, batch)
 
 
-def _spare_the_captures(request: Request) -> None:
+def spare_the_captures(request: Request) -> None:
+    """Refuse to write over an input."""
     if request.output and any(_same_file(request.output, capture) for capture in request.captures):
         raise UsageError(f"{request.output} is the capture itself")
 
@@ -372,7 +373,7 @@ def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCod
 
 def _one(request: Request, conn_id: int) -> Iterator[Connection]:
     """The connection of that number."""
-    for trace in _traces(request, ("connections", "timeline")):
+    for trace in traces(request, ("connections", "timeline")):
         if not 0 <= conn_id < len(trace):
             there = f"the capture has {count(len(trace), 'connection')}"
             there += f", 0 to {len(trace) - 1}" * (len(trace) > 1)
