@@ -115,6 +115,9 @@ def from_values(column: Column, values: list[Any]) -> pa.Array:
     if kind == "labels":
         starts = np.cumsum([0, *map(len, values)])
         return listed(starts, text_array([item for value in values for item in value]))
+    if kind == "numbers":
+        starts = np.cumsum([0, *map(len, values)])
+        return listed(starts, indices(np.array([item for value in values for item in value], np.int64)))
     if kind == "label" and column.words:
         place = {word: code for code, word in enumerate(column.values)}
         codes = np.fromiter((0 if value is None else place[value] for value in values), np.int8, len(values))

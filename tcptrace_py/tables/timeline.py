@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tcptrace_py.decode import _batch
+from tcptrace_py.peers.circle import ahead
 from tcptrace_py.tables import arrays
 from tcptrace_py.tables.schema import TIMELINE, arrow_schema, flag_letters
 from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES, Step
@@ -133,6 +134,7 @@ class TimelineRows:
         made["rtt_ambiguous"] = arrays.booleans(column("rtt_ambiguous") != 0, column("rtt") >= 0)
         made["rel_seq"] = arrays.numbers(COLUMN["rel_seq"], column("rel_seq"), sequenced)
         made["rel_ack"] = arrays.numbers(COLUMN["rel_ack"], column("rel_ack"), acked)
+        made["rel_sack"] = _blocks(batch, keep, column("rel_ack"), acked)
         made["conn_id"] = arrays.numbers(COLUMN["conn_id"], labels["conn"][keep])
         made["direction"] = arrays.labels(COLUMN["direction"], column("direction"))
         for name in ("client_state", "server_state"):
@@ -143,6 +145,17 @@ class TimelineRows:
         held = (column("failed")[row] >> step & 1) == 0
         made["steps_ok"] = arrays.listed(starts, arrays.booleans(held, (column("checked")[row] >> step & 1) == 1))
         return made
+
+
+def _blocks(batch: Any, keep: Any, rel_ack: Numbers, acked: Numbers) -> pa.Array:
+    """The edges of each row's SACK blocks, as far from its acknowledgment as they stand in the header."""
+    edges = np.where(acked, batch.column("sack_n")[keep].astype(np.int64) * 2, 0)
+    starts = np.zeros(len(edges) + 1, np.int64)
+    np.cumsum(edges, out=starts[1:])
+    row = np.repeat(np.arange(len(edges)), edges)
+    raw = np.asarray(batch.sack)[: batch.n][keep][row, np.arange(len(row)) - starts[row]].astype(np.int64)
+    counted = rel_ack[row] + ahead(raw, batch.column("ack")[keep][row].astype(np.int64))
+    return arrays.listed(starts, arrays.indices(counted))
 
 
 class Held:

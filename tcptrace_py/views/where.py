@@ -171,6 +171,8 @@ class _Condition:
     def _against(self, how: str, column: Column, given: Value) -> Mask:
         if column.type in {"labels", "bools"}:
             raise UsageError(f"--where: {column.name} is a list: write {column.name} has ...")
+        if column.type == "numbers":
+            raise UsageError(f"--where: {column.name} is a list of numbers, which cannot be compared")
         value = _fitting(column, given.value)
         if value is None:
             if how not in {"equal", "not_equal"}:
