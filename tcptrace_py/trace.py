@@ -11,7 +11,7 @@ from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
 from tcptrace_py.summary import summary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     import pandas as pd
     import pyarrow as pa
@@ -102,19 +102,19 @@ class Trace:
         """The `events` table: a row a finding."""
         return self._frame("events")
 
-    def batches(self, table: str, conn_id: int | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, table: str, conn_id: int | Collection[int] | None = None) -> Iterator[pa.RecordBatch]:
         """A table as Arrow record batches, in bounded memory for the timeline of an input that can be read again.
 
         Parameters
         ----------
         table : str
             One of the five.
-        conn_id : int, optional
-            The timeline of this connection alone.
+        conn_id : int or collection of int, optional
+            The timeline of this connection, or of these, alone.
         """
         _check([table])
         if table == "timeline":
-            yield from self._timeline(conn_id)
+            yield from self._timeline({conn_id} if isinstance(conn_id, int) else conn_id)
         else:
             self._gather({table})
             yield from self._batches[table]
@@ -296,14 +296,14 @@ class Trace:
         if not self._rereadable:
             raise _gone(self.path, f"analyze(..., tables=[{', '.join(map(repr, sorted(tables)))}])")
 
-    def _timeline(self, conn_id: int | None) -> Iterator[pa.RecordBatch]:
-        from tcptrace_py.tables.timeline import TimelineRows, of_connection
+    def _timeline(self, only: Collection[int] | None) -> Iterator[pa.RecordBatch]:
+        from tcptrace_py.tables.timeline import TimelineRows, of_connections
 
         if "timeline" in self._batches:
-            yield from of_connection(self._batches["timeline"], conn_id)
+            yield from of_connections(self._batches["timeline"], only)
             return
         self._again({"timeline"})
-        rows = TimelineRows(self.path, _amendments(self._done), conn_id)
+        rows = TimelineRows(self.path, _amendments(self._done), only)
         for _ in self._second_reading(rows):
             yield from rows.ready
             rows.ready.clear()

@@ -1,4 +1,4 @@
-"""Tables that are made of the five when somebody asks for them, declared; `population` makes their rows.
+"""Tables that are made of the five when somebody asks for them, declared; `population` and `series` make their rows.
 
 Imports nothing heavy: the catalog lists them.
 """
@@ -37,4 +37,13 @@ STANDING = (
     ),
 )
 
-ON_DEMAND = {"population": POPULATION, "standing": STANDING}
+THROUGHPUT = (
+    Column("time", "time", "", "Beginning of the step"),
+    Column("direction", "label", "", "c2s: sent by the client; s2c: sent by the server", "direction"),
+    Column("step_ns", "int64", "ns", "How long the step is"),
+    Column("octets", "int64", "octets", "TCP payload sent in the step, resent octets included"),
+    Column("acked_octets", "int64", "octets", "Of this direction, newly acknowledged in the step"),
+    Column("throughput", "float64", "octets/s", "Octets sent over the length of the step"),
+)
+
+ON_DEMAND = {"population": POPULATION, "standing": STANDING, "throughput": THROUGHPUT}

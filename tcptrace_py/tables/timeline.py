@@ -14,7 +14,7 @@ from tcptrace_py.tables.schema import TIMELINE, arrow_schema, flag_letters
 from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy.typing as npt
 
@@ -48,13 +48,13 @@ OPTION_MARKS = {name.lower(): getattr(_batch, name) for name in ("BAD_OPTION", "
 class TimelineRows:
     """Takes the rows of one pass and makes record batches of them.
 
-    `only`: keep the rows of these connections alone (a conn_id, or None for all).
+    `only`: keep the rows of these connections alone (None: of all).
     """
 
-    def __init__(self, capture: str, amendments: Amendments | None, only: int | None = None) -> None:
+    def __init__(self, capture: str, amendments: Amendments | None, only: Collection[int] | None = None) -> None:
         self.capture = capture
         self.amendments = amendments
-        self.only = only
+        self.only = None if only is None else np.array(sorted(only), np.int64)
         self.schema = arrow_schema("timeline")
         self.ready: list[pa.RecordBatch] = []
         self.first_row = 0
@@ -69,7 +69,7 @@ class TimelineRows:
         if self.amendments is not None:
             self.amendments.apply(self.first_row, labels)
         self.first_row += n
-        keep: Any = slice(None) if self.only is None else np.flatnonzero(labels["conn"] == self.only)
+        keep: Any = slice(None) if self.only is None else np.flatnonzero(np.isin(labels["conn"], self.only))
         if self.only is None or len(keep):
             self.ready.append(self._batch(batch, tracker, labels, keep))
 
@@ -194,13 +194,13 @@ def amended(batch: pa.RecordBatch, amendments: Amendments, first_row: int) -> pa
     return pa.RecordBatch.from_arrays(final, schema=batch.schema)
 
 
-def of_connection(batches: list[pa.RecordBatch], conn_id: int | None) -> Iterator[pa.RecordBatch]:
-    """The rows of one connection, or all."""
+def of_connections(batches: list[pa.RecordBatch], only: Collection[int] | None) -> Iterator[pa.RecordBatch]:
+    """The rows of these connections, or all."""
     for batch in batches:
-        if conn_id is None:
+        if only is None:
             yield batch
         else:
-            mask = arrays.booleans(_values(batch.column("conn_id"), np.uint32) == conn_id)
+            mask = arrays.booleans(np.isin(_values(batch.column("conn_id"), np.uint32), sorted(only)))
             yield batch.filter(mask)
 
 

@@ -66,6 +66,7 @@ SECTIONS = {
     **{table: f"Table `{table}`" for table in TABLES},
     "population": "Table `population` (`tcpflows states`)",
     "standing": "Table `standing` (`tcpflows states --at`)",
+    "throughput": "Table `throughput` (the graph of that name in `tcpflows report`)",
     "disagreements": "Disagreements with other programs (`tcpflows compare-tools`)",
     **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
