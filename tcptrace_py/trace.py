@@ -376,11 +376,22 @@ class Connection:
 
         return [row for batch in self.trace.batches("timeline", self.conn_id) for row in as_rows(batch)]
 
-    def ladder(self, *, width: int = 100, unfold: bool = False) -> str:
-        """The two-column diagram of the connection, as plain text."""
-        from tcptrace_py.views.ladder import ladder_text
+    def ladder(self, format: str = "text", *, width: int = 100, unfold: bool = False) -> str:  # noqa: A002 - as in plots
+        """The two-column diagram of the connection.
 
-        return ladder_text(self.record, self.rows(), width=width, unfold=unfold)
+        Parameters
+        ----------
+        format : {"text", "svg", "html"}
+            Plain text, an SVG document, or an HTML page.  A page of your own takes the HTML without its frame from
+            ``tcptrace_py.views.ladder.html``: `fragment` and `CSS`.
+        width : int
+            Columns of the text, 80 or more.
+        unfold : bool
+            Show every segment; long runs of ordinary ones are folded otherwise.
+        """
+        from tcptrace_py.views.ladder.drawing import drawn
+
+        return drawn(self.record, self.rows(), format, width=width, unfold=unfold)
 
     def _repr_html_(self) -> str:
         from tcptrace_py.views.notebook import connection_html

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_HIDING = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # bidi controls, no-width
+# bidi controls, no-width, and what is no character at all
+_HIDING = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff"
 CONTROLS = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDING}\ud800-\udfff]")
 
 UNDECODABLE = range(0xDC80, 0xDD00)  # how Python holds the bytes of a file name that are not UTF-8 (surrogateescape)

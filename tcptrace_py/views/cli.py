@@ -71,6 +71,14 @@ class CatalogForm(StrEnum):
     json = "json"
 
 
+class LadderForm(StrEnum):
+    """How a connection is drawn."""
+
+    text = "text"
+    svg = "svg"
+    html = "html"
+
+
 class ProgressForm(StrEnum):
     """How a batch tells how far it has come."""
 
@@ -204,6 +212,7 @@ SHOW_EXAMPLES = """\b
 Examples:
   tcpflows show capture.pcap 7
   tcpflows show capture.pcap 7 --all | less
+  tcpflows show capture.pcap 7 -o ladder.svg
 """
 
 
@@ -214,15 +223,18 @@ def show(  # noqa: PLR0913 - the options of a command line
     capture: Capture,
     conn_id: ConnId,
     *,
+    form: Annotated[LadderForm | None, typer.Option("--format", "-f", help="Default: text; or by the -o name.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file.")] = None,
     unfold: Annotated[bool, typer.Option("--all", "-a", help="Every segment; long runs are folded otherwise.")] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
     reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `guarded`
 ) -> ExitCode:
     """Draw one connection as a ladder."""
-    from tcptrace_py.views import commands
+    from tcptrace_py.views import show_command
 
-    return commands.show(capture, conn_id, reading, unfold=unfold, ascii_only=ascii_only)
+    kind = form.value if form else ""
+    return show_command.show(capture, conn_id, reading, kind, output, unfold=unfold, ascii_only=ascii_only)
 
 
 XPLOT_EXAMPLES = """\b

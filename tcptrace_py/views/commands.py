@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
-from tcptrace_py.views.ink import Line, ink_for, line, say, unicode_fits
+from tcptrace_py.views.ink import Line, ink_for, line, say
 from tcptrace_py.views.progress import Progress
 from tcptrace_py.views.terminal import summary_lines, worst_first
 from tcptrace_py.views.wording import count
@@ -313,7 +313,7 @@ def _write(request: Request, kind: str, choice: Choice, watched: set[str]) -> No
 
 
 def spare_the_captures(request: Request) -> None:
-    """Refuse to write over an input."""
+    """Refuse an output that is one of the inputs."""
     if request.output and any(_same_file(request.output, capture) for capture in request.captures):
         raise UsageError(f"{request.output} is the capture itself")
 
@@ -350,28 +350,17 @@ def _look_for(watched: set[str], trace: Trace | Live, verdict: Verdict) -> None:
         say(f"{trace.summary.captures[0]['path']}: found {told}")
 
 
-def show(capture: str, conn_id: int, reading: Reading, *, unfold: bool = False, ascii_only: bool = False) -> ExitCode:
-    """Everything that ``tcpflows show`` does."""
-    from tcptrace_py.views.ladder import ASCII, UNICODE, draw, lay_out
-
-    request = Request([capture], reading)
-    for connection in _one(request, conn_id):
-        ladder = lay_out(connection.record, connection.rows(), unfold=unfold)
-        emit(draw(ladder, max(width(), 80), glyphs=ASCII if ascii_only or not unicode_fits(sys.stdout) else UNICODE))
-    return request.verdict.code()
-
-
 def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCode:
     """Everything that ``tcpflows xplot`` does."""
     from tcptrace_py.views.xplot import write
 
     request = Request([capture], reading)
-    for connection in _one(request, conn_id):
+    for connection in one(request, conn_id):
         emit(line(str(path)) for path in write(connection.record, connection.rows(), folder))
     return request.verdict.code()
 
 
-def _one(request: Request, conn_id: int) -> Iterator[Connection]:
+def one(request: Request, conn_id: int) -> Iterator[Connection]:
     """The connection of that number."""
     for trace in traces(request, ("connections", "timeline")):
         if not 0 <= conn_id < len(trace):

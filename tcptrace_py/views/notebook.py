@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcptrace_py.views.ink import Line, line, marked_up
-from tcptrace_py.views.ladder import draw, lay_out
+from tcptrace_py.views.ladder.html import CSS, fragment
+from tcptrace_py.views.ladder.layout import lay_out
 from tcptrace_py.views.terminal import summary_lines
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Trace
 
 LIMIT = 100_000  # characters of HTML
+LEAST_RUNG = 300  # of these for a segment
 WIDTH = 120
 
 
@@ -26,8 +28,14 @@ def trace_html(trace: Trace) -> str:
 
 
 def connection_html(connection: Connection) -> str:
-    """The ladder of a connection, long runs folded."""
-    return _bounded(draw(lay_out(connection.record, connection.rows()), WIDTH))
+    """The ladder of a connection, long runs folded; fewer segments where all of them would be too much to store."""
+    record, rows = connection.record, connection.rows()
+    at_most = min(len(rows), LIMIT // LEAST_RUNG)
+    while True:
+        html = f"<style>{CSS}</style>{fragment(lay_out(record, rows, at_most=at_most))}"
+        if len(html) <= LIMIT or not at_most:
+            return html
+        at_most = at_most * 3 // 4
 
 
 def _bounded(lines: Iterable[Line]) -> str:

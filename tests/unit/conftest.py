@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("tests.drawings")
+
 
 @pytest.fixture
 def without_advice(monkeypatch):

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hand_made import bulk, close, handshake, record, row
+from hand_made import MS, bulk, close, handshake, record, row
 
 from tcptrace_py.views.ink import coloured, marked_up, plain, width_of
-from tcptrace_py.views.ladder import ASCII, Fold, Rung, draw, ladder_text, lay_out
+from tcptrace_py.views.ladder.drawing import drawn as ladder_text
+from tcptrace_py.views.ladder.layout import Fold, Rung, lay_out
+from tcptrace_py.views.ladder.text import draw
+from tcptrace_py.views.ladder.words import ASCII
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -92,7 +95,9 @@ def test_a_long_run_keeps_its_first_three_and_its_last_segment():
 def test_a_fold_tells_octets_each_way_time_and_findings():
     rows = [*handshake(), *bulk(17)]
     fold = next(rung for rung in lay_out(record(), rows).rungs if isinstance(rung, Fold))
-    assert fold == Fold(13, 12_000_000, 600, 0, (("retransmission", 1),))
+    assert (fold.segments, fold.with_data, fold.span_ns, fold.pause_ns) == (13, 6, 12_000_000, None)
+    assert (fold.to_server, fold.to_client, fold.findings) == (600, 0, (("retransmission", 1),))
+    assert [rung.frame for rung in fold.rungs] == [str(frame) for frame in range(7, 20)]
 
 
 def test_six_ordinary_segments_are_not_folded_and_seven_are():
@@ -134,6 +139,41 @@ def test_nothing_from_the_capture_reaches_the_terminal_raw():
 
 def test_an_empty_connection_is_a_heading():
     assert drawn([], 80, findings=[]).splitlines()[0] == "Connection 0  192.168.1.116:3337 > 192.168.1.123:7788"
+
+
+def test_states_stand_where_they_change_and_a_band_where_they_stay():
+    text = ladder_text(record(), handshake(), width=120)
+    assert [line.split()[2] for line in text.splitlines() if line[:1].isdecimal()] == ["SYN_SENT", "ESTABLISHED", "│"]
+
+
+def pauses(rows):
+    return [rung.frame for rung in lay_out(record(), rows).rungs if isinstance(rung, Rung) and rung.pause_ns]
+
+
+def test_a_pause_is_200_ms():
+    rows = handshake()
+    rows[1]["time"] = rows[0]["time"] + 200 * MS
+    rows[2]["time"] = rows[1]["time"] + 200 * MS - 1
+    assert pauses(rows) == ["2"]
+
+
+def test_the_five_longest_pauses_break_a_fold_and_the_fold_tells_of_the_others():
+    rows = [*handshake(), *bulk(60)]
+    for i in range(20):  # from frame 23 on: 300 ms before each, and of 302, 304 ... more before every other one
+        for row_ in rows[22 + i :]:
+            row_["time"] += (300 + (i if i % 2 else 0)) * MS
+    rungs = lay_out(record(), rows).rungs
+    assert {"34", "36", "38", "40", "42"} <= set(pauses(rows))
+    assert [rung.pause_ns for rung in rungs if isinstance(rung, Fold)] == [None, 310 * MS, None]
+
+
+def test_what_is_too_much_is_told_at_the_end_without_rungs():
+    ladder = lay_out(record(), [*handshake(), *bulk()], at_most=5)
+    assert [rung.frame for rung in ladder.shown()] == ["1", "2", "3", "4", "5"]
+    rest = ladder.rungs[-1]
+    assert (rest.segments, rest.rungs) == (18, ())
+    assert "18 segments" in "".join(plain(parts) for parts in draw(ladder))
+    assert "too many to be shown here" in "".join(plain(parts) for parts in draw(ladder))
 
 
 def test_colour_and_html_say_what_plain_text_says():

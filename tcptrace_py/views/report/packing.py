@@ -36,7 +36,7 @@ def packed(columns: Iterable[tuple[str, Numbers]]) -> tuple[list[Place], str]:
 
 def _planes(values: Numbers) -> Numbers:
     """The bytes of all differences, a row for each weight that occurs; the sign is the lowest bit."""
-    steps = np.diff(values.astype(np.int64), prepend=0)
+    steps: Numbers = np.diff(values.astype(np.int64), prepend=0)
     folded = ((steps << 1) ^ (steps >> 63)).astype("<u8")
     planes = folded.view(np.uint8).reshape(-1, 8).T
     used = int(max(np.flatnonzero(planes.any(axis=1)), default=-1)) + 1
