@@ -110,7 +110,7 @@ def _items(lists: pa.ChunkedArray) -> tuple[Numbers, pa.Array]:
 
 
 def thinned(way: Way, most: int) -> Way:
-    """At most about `most` rows: those with marks first, and of the ordinary ones every so-manieth."""
+    """At most about `most` rows: those with marks first, and an even sample of the ordinary ones."""
     if len(way.time) <= most:
         return way
     marked = np.flatnonzero((way.marks & (1 << len(FINDINGS) + len(FLAGS)) - 1) != 0)

@@ -41,6 +41,13 @@ function before(values, i) {
   return i;
 }
 
+// The first place with a value at or after i: a line goes on beyond the edge.
+function after(values, i) {
+  let at = i;
+  while (at < values.length - 1 && Number.isNaN(values[at])) at++;
+  return Number.isNaN(values[at]) ? i : at;
+}
+
 // Upright lines from `low` to `values`; those of one pixel that touch are one.
 function bars(ctx, at, x, series, from, to) {
   const { values, low } = series, thick = Math.max(1, at.ratio);
@@ -85,7 +92,7 @@ function arrow(ctx, x, y, size) {
 
 // A line through the points of each pixel column: straight, or along and then up.
 function path(ctx, at, x, values, from, to, stepped) {
-  from = before(values, from);
+  [from, to] = [before(values, from), after(values, to)];
   ctx.lineWidth = 1.5 * at.ratio;
   ctx.beginPath();
   let pixel = NaN, least = 0, most = 0, last = NaN;
@@ -158,15 +165,17 @@ function columns(ctx, at, x, series, from, to) {
 
 const empty = (size) => new Float64Array(size).fill(NaN);
 
+// The rows in which a column is known (and `keep` says so), as columns of their own.
 function picked(way, held, column, keep = () => true) {
-  const bit = 1 << held.known.indexOf(column), at = [];
-  for (let i = 0; i < way.time.length; i++) if (way.known[i] & bit && keep(i)) at.push(i);
-  return {
-    x: Float64Array.from(at, (i) => way.time[i]),
-    y: Float64Array.from(at, (i) => way[column][i]),
-    frame: Float64Array.from(at, (i) => way.frame[i]),
-    marks: at.map((i) => way.marks[i]),
+  const bit = 1 << held.known.indexOf(column), rows = new Uint32Array(way.time.length);
+  let size = 0;
+  for (let i = 0; i < way.time.length; i++) if (way.known[i] & bit && keep(i)) rows[size++] = i;
+  const of = (values) => {
+    const some = new Float64Array(size);
+    for (let i = 0; i < size; i++) some[i] = values[rows[i]];
+    return some;
   };
+  return { x: of(way.time), y: of(way[column]), frame: of(way.frame), marks: of(way.marks) };
 }
 
 function timeSequence(sent, answers, held) {
@@ -287,7 +296,7 @@ function seconds(value) {
 }
 
 const GRAPHS = {
-  "time-sequence": { title: "Time sequence", unit: "sequence number", of: timeSequence, format: number, height: 340 },
+  "time-sequence": { title: "Time sequence", unit: "sequence number", of: timeSequence, format: number, height: 340, anywhere: true },
   throughput: { title: "Throughput", unit: "octets a second", of: throughput, format: (value) => `${octets(value)}/s` },
   rtt: { title: "Round-trip time", unit: "at the ACK that gave it", of: roundTrips, format: seconds },
   "in-flight": { title: "Octets in flight", unit: "after each segment", of: oneOf("in_flight", "in flight", "sent", steps, "segment"), format: octets },
@@ -312,16 +321,16 @@ function plot(graph, shown, group, box, span) {
   const options = {
     width: box.clientWidth || 800,
     height: graph.height || 170,
-    scales: { x: { time: false, range: (u, min, max) => (min === max ? span : [min, max]) }, y: { range: (u, min, max) => padded(min, max, graph) } },
+    scales: { x: { time: false, auto: false, range: (u, min, max) => [min ?? span[0], max ?? span[1]] }, y: { auto: false, range: (u, min, max) => [min ?? 0, max ?? 1] } },
     axes: [
       { ...axis, values: (u, splits) => splits.map((value) => `${+value.toPrecision(9)} s`) },
-      { ...axis, size: 84, values: (u, splits) => splits.map(graph.format) },
+      { ...axis, size: 84, space: 24, values: (u, splits) => splits.map(graph.format) },
     ],
     series: [
       { label: "time", value: where },
       ...shown.series.map((series) => ({
         label: series.label, stroke: () => colour(series.colour), fill: () => colour(series.colour), width: 1,
-        auto: !series.aside, paths: () => null, points: { show: false }, value: readout(graph.format),
+        paths: () => null, points: { show: false }, value: readout(graph.format),
       })),
     ],
     cursor: {
@@ -329,19 +338,36 @@ function plot(graph, shown, group, box, span) {
       dataIdx: (u, series, at) => (series ? nearest(u, u.data[series], at) : at),
     },
     legend: { live: true },
-    hooks: { draw: [(u) => paint(u, shown)], setScale: [(u, key) => key === "x" && group.follow(u)] },
+    hooks: {
+      draw: [(u) => paint(u, shown, group.found)],
+      setScale: [(u, key) => key === "x" && group.follow(u)],
+      setSeries: [(u, at, change) => change.show !== undefined && group.show(...group.now)],
+    },
   };
   return new uPlot(options, [shown.x, ...shown.series.map((series) => series.values)], box);
 }
 
-function padded(min, max, graph) {
-  if (min == null || !Number.isFinite(min)) return [0, 1];
-  const from = graph === GRAPHS["time-sequence"] ? min : Math.min(0, min);
-  const room = (max - from || 1) * 0.06;
-  return [from - (from ? room : 0), max + room];
+// The least and the greatest value between two times, with some room; an edge of a window far above is no reason for it.
+function heights(u, shown, graph, from, to) {
+  const [first, last] = visible(shown.x, from, to);
+  let least = Infinity, most = -Infinity;
+  shown.series.forEach(({ values, low, aside }, i) => {
+    if (aside || !u.series[i + 1].show) return;
+    for (let at = first; at <= last; at++) {
+      const value = values[at];
+      if (Number.isNaN(value)) continue;
+      if (value > most) most = value;
+      const bottom = low ? low[at] : value;
+      if (bottom < least) least = bottom;
+    }
+  });
+  if (most < least) return [0, 1];
+  if (!graph.anywhere) least = Math.min(least, 0);
+  const room = (most - least || 1) * 0.06;
+  return [least && least - room, most + room];
 }
 
-function paint(u, shown) {
+function paint(u, shown, found) {
   const { ctx } = u, at = view(u);
   const [from, to] = visible(shown.x, u.scales.x.min, u.scales.x.max);
   ctx.save();
@@ -353,5 +379,10 @@ function paint(u, shown) {
     ctx.fillStyle = ctx.strokeStyle = colour(series.colour);
     series.paint(ctx, at, shown.x, series, from, to);
   });
+  if (found !== undefined) {
+    ctx.globalAlpha = 0.35;
+    ctx.fillStyle = colour("link");
+    ctx.fillRect(at.x(found) - at.ratio, at.top, 2 * at.ratio, at.height);
+  }
   ctx.restore();
 }

@@ -116,7 +116,10 @@ class Group {
   show(from, to) {
     this.following = true;
     this.now = [from, to];
-    for (const { u } of this.plots) u.setScale("x", { min: from, max: to });
+    for (const { u, shown, graph } of this.plots) {
+      const [min, max] = heights(u, shown, graph, from, to);
+      u.batch(() => (u.setScale("x", { min: from, max: to }), u.setScale("y", { min, max })));
+    }
     queueMicrotask(() => (this.following = false));
     Object.assign(this.box.dataset, { from, to });
   }
@@ -158,8 +161,9 @@ class Group {
       const at = this.ways[way].frame.indexOf(frame);
       if (at < 0) continue;
       const { time } = this.ways[way];
-      const near = [time[Math.max(at - 20, 0)], time[Math.min(at + 20, time.length - 1)]];
+      const near = [time[Math.max(at - 12, 0)], time[Math.min(at + 12, time.length - 1)]];
       const reach = Math.max(time[at] - near[0], near[1] - time[at], (this.whole[1] - this.whole[0]) / 500);
+      this.found = time[at];
       this.show(time[at] - reach, time[at] + reach);
       return true;
     }

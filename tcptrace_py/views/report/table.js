@@ -70,4 +70,5 @@ function tableOfConnections(table) {
   tools.addEventListener("submit", (event) => event.preventDefault());
   table.closest(".wide").before(tools);
   filter();
+  table.classList.add("paged");
 }
