@@ -180,8 +180,8 @@ def _numbers(record: Row) -> str:
             cells = "".join(f'<td class="number">{"" if value is None else spell(value)}</td>' for value in told)
             rows.append(f'<tr><th scope="row">{meaning}</th>{cells}</tr>\n')
     client, server = _ends(record)
-    head = f'<th scope="col">sent by the</th><th scope="col" class="number">client {client}</th>'
-    head += f'<th scope="col" class="number">server {server}</th>'
+    head = f'<th scope="col">sent by the</th><th scope="col" class="number">client <small>{client}</small></th>'
+    head += f'<th scope="col" class="number">server <small>{server}</small></th>'
     known = [("opened", f"{record['handshake']}{_rtts(record)}"), ("closed", _closed(record))]
     if record["network"]:
         known.append(("network", escaped(record["network"])))

@@ -11,7 +11,8 @@ function start() {
 }
 
 function opened(section) {
-  return drawn(section.querySelector(".graphs"));
+  const box = section.querySelector(".graphs"); // none, if no segment has a time
+  return box ? drawn(box) : null;
 }
 
 function followed(event) {
@@ -35,12 +36,12 @@ async function goTo(id, frame) {
     section.scrollIntoView({ block: "start" });
     return;
   }
-  group.find(+frame);
+  group?.find(+frame);
   const rung = [...section.querySelectorAll(".ladder td.tf-number")].find((cell) => cell.textContent === frame)?.parentElement;
   for (const old of document.querySelectorAll(".meant")) old.classList.remove("meant");
   for (let fold = rung?.closest("details"); fold && fold !== section; fold = fold.parentElement.closest("details")) fold.open = true;
   rung?.classList.add("meant");
-  section.querySelector(".graphs").focus({ preventScroll: true });
+  section.querySelector(".graphs")?.focus({ preventScroll: true });
   (rung || section).scrollIntoView({ block: rung ? "center" : "start" });
 }
 

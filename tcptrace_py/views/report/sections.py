@@ -49,14 +49,16 @@ def marked(name: str) -> str:
 
 def quality(capture: Row) -> str:
     """How good the capture is: what was read, what was not used and why, and what is wrong with it."""
-    good = capture["status"] == "ok" and not capture["findings"] and not capture["limits"]
+    grave = [name for name in capture["findings"] if BY_NAME[name].severity >= Severity.warning]
     if capture["status"] != "ok":
-        verdict = f"{capture['status']}: {capture['message'] or capture['reason']}"
-    elif good:
-        verdict = "ok: read to its end, and nothing in it says that the capture lacks or repeats packets"
+        look, verdict = "bad", f"{capture['status']}: {capture['message'] or capture['reason']}"
+    elif grave or capture["limits"]:
+        look, verdict = "bad", "read to its end; what is listed below limits what can be concluded from it"
+    elif capture["findings"]:
+        look, verdict = "fair", "ok: read to its end; see below what is particular about it"
     else:
-        verdict = "read to its end; what limits the conclusions is listed below"
-    head = f'<p class="verdict {"good" if good else "bad"}" role="status">{escaped(verdict)}</p>\n'
+        look, verdict = "good", "ok: read to its end, and nothing in it says that the capture lacks or repeats packets"
+    head = f'<p class="verdict {look}">{escaped(verdict)}</p>\n'
     return section("quality", "Capture quality", head + facts(_quality(capture)))
 
 
