@@ -250,6 +250,24 @@ class Trace:
                 for batch in self.batches(name):
                     put(name, batch)
 
+    def report(
+        self, path: str | os.PathLike[str], *, top: int | None = None, connections: Iterable[int] | None = None
+    ) -> None:
+        """Write one HTML page that says and draws it all, for a browser without a network.
+
+        Parameters
+        ----------
+        path : str or path
+            The page, which appears whole or not at all.
+        top : int, optional
+            How many of the worst connections get graphs and a ladder; without it, as many as fit in 3 MB.
+        connections : iterable of int, optional
+            These connections get them instead.
+        """
+        from tcptrace_py.views.report.page import write
+
+        write(self, Path(path), top=top, chosen=None if connections is None else list(connections))
+
     def _repr_html_(self) -> str:
         from tcptrace_py.views.notebook import trace_html
 

@@ -41,7 +41,12 @@ THROUGHPUT = (
     Column("time", "time", "", "Beginning of the step"),
     Column("direction", "label", "", "c2s: sent by the client; s2c: sent by the server", "direction"),
     Column("step_ns", "int64", "ns", "How long the step is"),
-    Column("octets", "int64", "octets", "TCP payload sent in the step, resent octets included"),
+    Column(
+        "octets",
+        "int64",
+        "octets",
+        "TCP payload sent in the step, resent octets included, copies (duplicate_packet) not",
+    ),
     Column("acked_octets", "int64", "octets", "Of this direction, newly acknowledged in the step"),
     Column("throughput", "float64", "octets/s", "Octets sent over the length of the step"),
 )

@@ -146,8 +146,9 @@ def throughput(both: dict[str, Way]) -> pa.RecordBatch:
 
 
 def _counted(way: Way, peer: Way, first: int, step: int, steps: int) -> Numbers:
-    """Octets sent, and octets newly acknowledged, in each step."""
-    sent = np.bincount((way.time - first) // step, way.columns["payload_bytes"], steps)
+    """Octets sent, copies made on the way left out, and octets newly acknowledged, in each step."""
+    copies = (way.marks >> MARKS.index("duplicate_packet") & 1).astype(np.bool_)
+    sent = np.bincount((way.time - first) // step, np.where(copies, 0, way.columns["payload_bytes"]), steps)
     acked = peer.known_rows("rel_ack")
     highest = np.maximum.accumulate(peer.columns["rel_ack"][acked])
     grown = np.diff(highest, prepend=highest[:1])

@@ -69,15 +69,22 @@ def report(trace: Trace, *, top: int | None = None, chosen: Collection[int] | No
     order = worst_first(table)
     wanted = _wanted(trace, table, order, top, chosen)
     whole = _Whole(trace, table, order)
+    parts = _sections(trace, table, wanted)
+    return whole.page(dict(parts)) if top is not None or chosen is not None else _within_budget(whole, parts)
+
+
+def _within_budget(whole: _Whole, parts: Iterator[tuple[int, str]]) -> str:
+    """The page with as many sections as it can bear, the first one in any case."""
     made: dict[int, str] = {}
-    left = BUDGET - whole.size() if top is None and chosen is None else None
-    for conn_id, inner in _sections(trace, table, wanted):
-        size = len(inner.encode())
-        if left is not None and made and size > left:
+    left = BUDGET - len(whole.page({}).encode())
+    for conn_id, inner in parts:
+        left -= len(inner.encode())
+        if made and left < 0:
             break
-        left = None if left is None else left - size
         made[conn_id] = inner
-    return whole.page(made)
+    while len((text := whole.page(made)).encode()) > BUDGET and len(made) > 1:  # links to them take room as well
+        made.popitem()
+    return text
 
 
 def _wanted(trace: Trace, table: pa.Table, order: Any, top: int | None, chosen: Collection[int] | None) -> list[int]:
@@ -132,10 +139,6 @@ class _Whole:
         self.records = [row for batch in table.take(arrays.indices(self.listed)).to_batches() for row in as_rows(batch)]
         self.left_out = len(order) - len(self.listed)
         self.states = sections.section("states", TITLES["states"], self._population())
-
-    def size(self) -> int:
-        """Bytes of the page without any connection's section."""
-        return len(self.page({}).encode())
 
     def page(self, made: dict[int, str]) -> str:
         """The page with these sections of connections."""

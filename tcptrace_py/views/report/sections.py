@@ -177,8 +177,8 @@ def connections(records: Iterable[Row], start_ns: int, shown: Collection[int], l
     rows = "".join(_connection(record, columns, record["conn_id"] in shown) for record in records)
     told = ""
     if left_out:
-        told = f"<p>{count(left_out, 'connection')} that have the least findings are left out of this table; "
-        told += "<code>tcpflows analyze CAPTURE --table connections</code> lists all.</p>\n"
+        told = f"<p>{count(left_out, 'connection is', 'connections are')} left out of this table, those with the least "
+        told += "findings; <code>tcpflows analyze CAPTURE --table connections</code> lists all.</p>\n"
     caption = (
         "<caption>► from client to server, ◄ from server to client; RTT: SYN to SYN-ACK at the capture point</caption>"
     )
