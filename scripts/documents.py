@@ -1,4 +1,4 @@
-"""The generated parts of README.md and docs/: made here, never by hand; a test compares.
+"""The generated parts of README.md and docs/, and the pictures there: made here, never by hand; a test compares.
 
 python scripts/documents.py                  write them anew
 python scripts/documents.py --check          say which are out of date, and fail if any is
@@ -119,12 +119,36 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 MAKERS: dict[str, Callable[[], str]] = {
     "show": lambda: terminal("show", f"{FIXTURES}/four_way.pcap", "0"),
+    "explain": lambda: terminal("explain", f"{FIXTURES}/three_segment.pcap", "0"),
+    "explain-zh": lambda: terminal("explain", f"{FIXTURES}/three_segment.pcap", "0", "--lang", "zh"),
     "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
     "state-diagram": state_diagram,
     "exit-codes": exit_codes,
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
 }
+
+
+PICTURES = {
+    "docs/pictures/ladder-four-way.svg": f"{FIXTURES}/four_way.pcap",
+    "docs/pictures/ladder-zero-window.svg": f"{FIXTURES}/zero_window.pcap",
+}
+"""Pictures, and the captures whose connection 0 they show."""
+
+
+def picture(name: str) -> str:
+    """A ladder, as ``tcpflows show --format svg`` draws it."""
+    import tcptrace_py as tt
+
+    return tt.analyze(ROOT / PICTURES[name])[0].ladder("svg")
+
+
+def made() -> Iterator[tuple[Path, str]]:
+    """Every file that is made here, or has parts that are, as it should be."""
+    for path in documents():
+        yield path, renewed(path.read_text("utf-8"))
+    for name in PICTURES:
+        yield ROOT / name, picture(name)
 
 
 def documents() -> Iterator[Path]:
@@ -157,10 +181,8 @@ def main(arguments: list[str]) -> int:
         print(command(arguments[1]))
         return 0
     stale = 0
-    for path in documents():
-        old = path.read_text("utf-8")
-        new = renewed(old)
-        if new != old:
+    for path, new in made():
+        if not path.exists() or new != path.read_text("utf-8"):
             stale += 1
             print(f"{path.relative_to(ROOT)}: {'out of date' if '--check' in arguments else 'written'}")
             if "--check" not in arguments:

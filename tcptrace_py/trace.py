@@ -411,6 +411,20 @@ class Connection:
 
         return drawn(self.record, self.rows(), format, width=width, unfold=unfold)
 
+    def explain(self, lang: str = "en", *, width: int = 100) -> str:
+        """The story of the connection in sentences, with its own numbers: steps, states, findings.
+
+        Parameters
+        ----------
+        lang : {"en", "zh"}
+            The language.
+        width : int
+            Columns of the text, at most 100.
+        """
+        from tcptrace_py.views.story.door import explained
+
+        return explained(self, lang, width)
+
     def _repr_html_(self) -> str:
         from tcptrace_py.views.notebook import connection_html
 

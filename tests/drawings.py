@@ -73,6 +73,19 @@ def of_text(text):
     return shown
 
 
+def of_folds(text):
+    """What a drawing says in the place of each folded run."""
+    told, inside = [], False
+    for line in text.splitlines():
+        if "⋮" in line:
+            told.append("")
+            inside = True
+        inside = inside and not RUNG.match(line)
+        if inside:
+            told[-1] += line + "  "
+    return told
+
+
 # -- HTML -------------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +235,7 @@ def assert_folded(conn):
     for row in inside:
         row.pop("moved", None)
     assert inside == expected(rows)
-    told = [line for line in conn.ladder(width=300).splitlines() if "⋮" in line]
+    told = of_folds(conn.ladder(width=300))
     folds = [row for row in shown if isinstance(row, list)]
     by_frame = {one["frame"]: row for one, row in zip(expected(rows), rows, strict=True)}
     assert len(told) == len(folds)
@@ -233,7 +246,7 @@ def assert_folded(conn):
         assert (f"{with_data} with data" in said) == (0 < with_data < len(fold))
         findings = [name for row in of_fold for name in row["anomalies"]]
         for name in set(findings):
-            assert f"{findings.count(name):,} {name}" in conn.ladder(width=300)
+            assert f"{findings.count(name):,} {name}" in said
         for way, sign in (("c2s", "{} ▶"), ("s2c", "◀ {}")):
             octets = sum(row["payload_bytes"] or 0 for row in of_fold if row["direction"] == way)
             assert not octets or sign.format(in_three_digits(octets)) in said

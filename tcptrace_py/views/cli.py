@@ -237,6 +237,32 @@ def show(  # noqa: PLR0913 - the options of a command line
     return show_command.show(capture, conn_id, reading, kind, output, unfold=unfold, ascii_only=ascii_only)
 
 
+EXPLAIN_EXAMPLES = """\b
+Examples:
+  tcpflows explain capture.pcap
+  tcpflows explain capture.pcap 7 --lang zh
+"""
+
+
+@app.command(epilog=EXPLAIN_EXAMPLES)
+@guarded
+@reads
+def explain(
+    capture: Capture,
+    conn_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="A connection.  Default: what TCP is, and the worst one.")
+    ] = None,
+    *,
+    lang: Annotated[str, typer.Option("--lang", metavar="LANGUAGE", help="en, zh.")] = "en",
+    reading: Reading,
+    debug: Debug = False,  # noqa: ARG001 - read by `guarded`
+) -> ExitCode:
+    """Tell one connection as a story, with its own numbers."""
+    from tcptrace_py.views import explain_command
+
+    return explain_command.explain(capture, conn_id, reading, lang)
+
+
 XPLOT_EXAMPLES = """\b
 Examples:
   tcpflows xplot capture.pcap 7 -o graphs && xplot graphs/7_s2c_tsg.xpl

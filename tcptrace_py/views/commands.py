@@ -360,9 +360,9 @@ def xplot(capture: str, conn_id: int, folder: Path, reading: Reading) -> ExitCod
     return request.verdict.code()
 
 
-def one(request: Request, conn_id: int) -> Iterator[Connection]:
+def one(request: Request, conn_id: int, tables: Iterable[str] = ("connections", "timeline")) -> Iterator[Connection]:
     """The connection of that number."""
-    for trace in traces(request, ("connections", "timeline")):
+    for trace in traces(request, tables):
         if not 0 <= conn_id < len(trace):
             there = f"the capture has {count(len(trace), 'connection')}"
             there += f", 0 to {len(trace) - 1}" * (len(trace) > 1)

@@ -30,10 +30,15 @@ THEME: dict[str, Style] = {
     Severity.warning.name: Style("38;5;214", "color:#b37400"),
     Severity.error.name: Style("1;38;5;202", "color:#d55e00;font-weight:bold"),
     "heading": Style("1", "font-weight:bold"),
-    "state": Style("1;38;5;74", "color:#0072b2;font-weight:bold"),
     "faint": Style("2", "color:#6b6b6b"),
     "right": Style("38;5;36", "color:#009e73"),
     "wrong": Style("1;38;5;202", "color:#d55e00;font-weight:bold"),
+    # phases of a connection's end
+    "opening": Style("38;5;74", "color:#0072b2"),
+    "open": Style("38;5;36", "color:#009e73"),
+    "closing": Style("38;5;214", "color:#b37400"),
+    "waiting": Style("38;5;175", "color:#a3457a"),
+    "none": Style("2", "color:#6b6b6b"),
 }
 
 

@@ -7,6 +7,7 @@ import shlex
 import pytest
 import typer
 
+import tcptrace_py as tt
 from scripts import documents
 from tcptrace_py.tracker.states import TRANSITIONS
 from tcptrace_py.views.cli import app
@@ -25,6 +26,19 @@ def names(paths):
 def test_generated_parts_are_fresh(name):
     text = (documents.ROOT / name).read_text("utf-8")
     assert text == documents.renewed(text), "run: python scripts/documents.py"
+
+
+@pytest.mark.parametrize("name", documents.PICTURES)
+def test_pictures_are_fresh(name):
+    assert (documents.ROOT / name).read_text("utf-8") == documents.picture(name), "run: python scripts/documents.py"
+
+
+def test_the_ladder_for_a_report_of_one_s_own():
+    (example,) = re.findall(r"```python\n(.*?)```", (documents.ROOT / "docs/ladder.md").read_text("utf-8"), re.DOTALL)
+    known = {"trace": tt.analyze(documents.ROOT / documents.FIXTURES / "four_way.pcap")}
+    exec(compile(example.replace("trace[7]", "trace[0]"), "docs/ladder.md", "exec"), known)
+    assert known["html"].startswith("<style>")
+    assert "teardown_4 ✓" in known["html"]
 
 
 def test_a_generated_part_that_was_edited_is_made_anew():

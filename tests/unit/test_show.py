@@ -69,7 +69,7 @@ print(*(name for name in sys.modules if name.startswith(("tcptrace_py.views.ladd
 """
 
 
-@pytest.mark.parametrize("args", [["--help"], ["show", "--help"], ["analyze", CAPTURE]])
+@pytest.mark.parametrize("args", [["--help"], ["show", "--help"], ["explain", "--help"], ["analyze", CAPTURE]])
 def test_help_and_analysis_load_neither_ladder_nor_story(args):
     done = subprocess.run([sys.executable, "-c", LOADED.format(args=args)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == ""

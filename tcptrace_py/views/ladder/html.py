@@ -12,14 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcptrace_py.views.ladder.layout import Fold, Ladder, Rung
-from tcptrace_py.views.ladder.look import COLOURS, MONOSPACE, PHASE, escaped
+from tcptrace_py.views.ladder.look import COLOURS, MONOSPACE, escaped
 from tcptrace_py.views.ladder.words import (
     DAMAGED,
+    PHASE,
     UNICODE,
     about_the_whole,
     ends,
     facts,
     finding_meanings,
+    found_in,
     marks,
     notes,
     paused,
@@ -190,7 +192,7 @@ def _notes(rung: Rung) -> str:
 
 
 def _fold(fold: Fold, ladder: Ladder) -> str:
-    said = " ".join(_span(part) for part in told(fold, UNICODE))
+    said = " ".join(map(_span, told(fold, UNICODE)))
     inner = "".join(
         f'<tr><td class="tf-number">{rung.frame}</td>'
         f'<td class="tf-number">{seconds(rung.since_ns, exact=ladder.exact)}</td>'
@@ -199,7 +201,9 @@ def _fold(fold: Fold, ladder: Ladder) -> str:
     )
     table = f"<table>{inner}</table>"
     opened = f"<details><summary>{said}</summary>{table}</details>" if fold.rungs else f"<div>{said}</div>"
-    return f'<tr class="tf-fold"><td></td><td></td><td class="tf-segment">{opened}</td><td></td></tr>'
+    found = " ".join(map(_span, found_in(fold)))
+    cells = f'<td></td><td></td><td class="tf-segment">{opened}</td><td class="tf-notes">{found}</td>'
+    return f'<tr class="tf-fold">{cells}</tr>'
 
 
 def _legend(ladder: Ladder) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-FOLD_FROM = 7  # a shorter run of ordinary segments is shown whole
+FOLD_FROM = 12  # a shorter run of ordinary segments is shown whole
 SHOWN_BEFORE, SHOWN_AFTER = 3, 1  # segments of a folded run that stay
 SHOWN_WARNINGS = 3  # of a kind; more of them do not keep a run from being folded
 PAUSE_NS = 200_000_000  # the least timeout after which senders in use resend: who waits longer waits for something

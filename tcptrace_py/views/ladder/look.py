@@ -9,16 +9,6 @@ from __future__ import annotations
 import html
 
 from tcptrace_py.tables.safe_text import safe_text
-from tcptrace_py.vocabulary import State
-
-PHASES: dict[str, tuple[State, ...]] = {
-    "opening": (State.SYN_SENT, State.SYN_RCVD),
-    "open": (State.ESTABLISHED,),
-    "closing": (State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK),
-    "waiting": (State.TIME_WAIT,),
-    "none": (State.CLOSED, State.LISTEN, State.UNKNOWN),
-}
-PHASE = {state.name: phase for phase, states in PHASES.items() for state in states}
 
 COLOURS = """\
 .tf-ladder { color-scheme: light dark; --tf-paper: #fff; --tf-ink: #1f2328; --tf-faint: #59636e; --tf-line: #8c959f;

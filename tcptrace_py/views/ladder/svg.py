@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.views.ink import Part
 from tcptrace_py.views.ladder.layout import Fold, Ladder, Rung
-from tcptrace_py.views.ladder.look import COLOURS, MONOSPACE, PHASE, escaped
+from tcptrace_py.views.ladder.look import COLOURS, MONOSPACE, escaped
 from tcptrace_py.views.ladder.words import (
     DAMAGED,
+    PHASE,
     UNICODE,
     about_the_whole,
     ends,
     facts,
     finding_meanings,
+    found_in,
     marks,
     notes,
     packed,
@@ -242,9 +244,9 @@ def _fold(fold: Fold, columns: _Columns) -> tuple[list[str], int]:
     width = columns.server - columns.arrow
     middle = (columns.arrow + columns.server) // 2
     drawn, height = _lines(middle, packed(told(fold, UNICODE), int(width / CHAR) - 4), "middle")
-    left, wide, tall = columns.arrow + 8, width - 16, height + 6
-    box = f'<rect class="tf-broken" x="{left}" y="4" width="{wide}" height="{tall}" rx="6"/>'
-    return [box, f'<g transform="translate(0 6)">{"".join(drawn)}</g>'], height + 14
+    found, tall = _lines(columns.notes, packed(found_in(fold), int(NOTES / CHAR)))
+    box = f'<rect class="tf-broken" x="{columns.arrow + 8}" y="4" width="{width - 16}" height="{height + 6}" rx="6"/>'
+    return [box, f'<g transform="translate(0 6)">{"".join(drawn + found)}</g>'], max(height, tall) + 14
 
 
 def _legend(ladder: Ladder, columns: _Columns) -> tuple[list[str], int]:

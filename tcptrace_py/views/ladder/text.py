@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from tcptrace_py.views.ink import Line, Part, line, width_of
 from tcptrace_py.views.ladder.layout import Fold
 from tcptrace_py.views.ladder.words import (
     DAMAGED,
+    PHASE,
     UNICODE,
     Glyphs,
     about_the_whole,
     facts,
     finding_meanings,
+    found_in,
     marks,
     notes,
     packed,
@@ -56,6 +59,11 @@ class _Measures:
         """Where the notes begin."""
         return self.margin + self.beside * (self.arrow + 1 + STATE_WIDTH + 2)
 
+    @property
+    def room(self) -> int:
+        """How wide notes may be."""
+        return self.width - self.notes_at if self.beside else self.arrow
+
 
 def _measured(ladder: Ladder, width: int) -> _Measures:
     rungs = list(ladder.shown())
@@ -77,48 +85,63 @@ def draw(ladder: Ladder, width: int = 100, *, glyphs: Glyphs = UNICODE) -> Itera
     yield []
     before, between = measures.margin - STATE_WIDTH - 1, STATE_WIDTH - len("client") + 1 + measures.arrow + 1
     yield line(" " * before, Part("client", "heading"), " " * between, Part("server", "heading"))
+    states = ("", "")
     for place, rung in enumerate(ladder.rungs):
         if isinstance(rung, Fold):
-            yield from _fold_lines(rung, measures, glyphs, last=place + 1 == len(ladder.rungs))
+            over = place + 1 == len(ladder.rungs)
+            yield from _fold_lines(rung, measures, glyphs, ("", "") if over else states)
         else:
-            yield from _rung_lines(rung, measures, glyphs)
+            yield from _rung_lines(rung, measures, glyphs, states)
+            states = rung.client, rung.server
     yield from _legend(ladder, width, glyphs)
 
 
-def _fold_lines(fold: Fold, measures: _Measures, glyphs: Glyphs, *, last: bool) -> Iterator[Line]:
-    band = " " if last else glyphs.band
-    for said in packed(told(fold, glyphs), measures.width - measures.margin):
-        yield _between(said, measures, band)
+def _fold_lines(fold: Fold, measures: _Measures, glyphs: Glyphs, states: tuple[str, str]) -> Iterator[Line]:
+    words, found = told(fold, glyphs), found_in(fold)
+    if not measures.beside:
+        words, found = chain(words, found), iter(())
+    nothing: Line = []
+    for said, note in zip_longest(packed(words, measures.arrow), packed(found, measures.room), fillvalue=nothing):
+        main = _between(said, measures, glyphs, states)
+        yield [*main, Part(" " * (measures.notes_at - width_of(main))), *note] if note else main
 
 
-def _between(said: Line, measures: _Measures, band: str) -> Line:
+def _between(said: Line, measures: _Measures, glyphs: Glyphs, states: tuple[str, str]) -> Line:
     """A line that is no segment; the bands go on beside it, where it leaves room for the second."""
-    left = line(" " * (measures.margin - 2), Part(f"{band} ", "faint"), *said)
+    client, server = (_band(state, glyphs) for state in states)
     room = measures.arrow - width_of(said) + 1
-    return [*left, Part(" " * room), Part(band, "faint")] if room > 0 else left
+    left = line(" " * (measures.margin - 2), client, " ", *said)
+    return [*left, Part(" " * room), server] if room > 0 else left
 
 
-def _rung_lines(rung: Rung, measures: _Measures, glyphs: Glyphs) -> Iterator[Line]:
+def _band(state: str, glyphs: Glyphs) -> Part:
+    """A piece of an end's band where its state stays; none before it has any."""
+    return Part(glyphs.band, PHASE.get(state, "none")) if state else Part(" ")
+
+
+def _rung_lines(rung: Rung, measures: _Measures, glyphs: Glyphs, before: tuple[str, str]) -> Iterator[Line]:
     if rung.pause_ns is not None:
         said = f" {paused(rung)} "
-        yield _between(line(Part(f"{said:{glyphs.pause}^{measures.arrow}}", "faint")), measures, glyphs.band)
+        yield _between(line(Part(f"{said:{glyphs.pause}^{measures.arrow}}", "faint")), measures, glyphs, before)
     if rung.gap:
-        yield _between(line(Part(DAMAGED, "wrong")), measures, glyphs.band)
-    client = rung.client if rung.client_moved else glyphs.band
-    server = rung.server if rung.server_moved else glyphs.band
+        yield _between(line(Part(DAMAGED, "wrong")), measures, glyphs, before)
+    client = Part(rung.client, PHASE.get(rung.client, "none")) if rung.client_moved else _band(rung.client, glyphs)
+    server = Part(rung.server, PHASE.get(rung.server, "none")) if rung.server_moved else _band(rung.server, glyphs)
     main = line(
         Part(f"{rung.frame:>{measures.frame}}  ", "faint"),
         f"{seconds(rung.since_ns, exact=measures.exact):>{measures.time}}  ",
-        Part(f"{client:>{STATE_WIDTH}} ", "state" if rung.client_moved else "faint"),
-        f"{_arrow(rung, measures.arrow, glyphs)} ",
-        Part(f"{server:<{STATE_WIDTH}}", "state" if rung.server_moved else "faint"),
+        " " * (STATE_WIDTH - len(client.text)),
+        client,
+        f" {_arrow(rung, measures.arrow, glyphs)} ",
+        server,
     )
-    below = list(packed(notes(rung, glyphs), measures.width - measures.notes_at))
+    below = list(packed(notes(rung, glyphs), measures.room))
     if measures.beside and below:
-        main += [Part("  "), *below.pop(0)]
+        main += [Part(" " * (STATE_WIDTH - len(server.text) + 2)), *below.pop(0)]
     yield main
     for note in below:
-        yield [Part(" " * measures.notes_at), *note] if measures.beside else _between(note, measures, glyphs.band)
+        after = rung.client, rung.server
+        yield [Part(" " * measures.notes_at), *note] if measures.beside else _between(note, measures, glyphs, after)
 
 
 def _arrow(rung: Rung, width: int, glyphs: Glyphs) -> str:

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcptrace_py.views.ink import Line, Part
 from tcptrace_py.views.terminal import severity_of
 from tcptrace_py.views.wording import amount, count, duration, endpoint, instant
-from tcptrace_py.vocabulary import BY_NAME, STEP_MEANING, Severity, Step
+from tcptrace_py.vocabulary import BY_NAME, STEP_MEANING, Severity, State, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tcptrace_py.views.ladder.layout import Fold, Ladder, Rung
+
+PHASES: dict[str, tuple[State, ...]] = {
+    "opening": (State.SYN_SENT, State.SYN_RCVD),
+    "open": (State.ESTABLISHED,),
+    "closing": (State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK),
+    "waiting": (State.TIME_WAIT,),
+    "none": (State.CLOSED, State.LISTEN, State.UNKNOWN),
+}
+PHASE = {state.name: phase for phase, states in PHASES.items() for state in states}
+"""What a band's colour tells of a state; the name stands beside it."""
 
 DAMAGED = "here the capture is damaged: segments may be missing"
 NUMBERS = ("seq, ack: as in the header on a SYN, elsewhere counted from it", "len: payload octets")
@@ -103,9 +113,12 @@ def told(fold: Fold, glyphs: Glyphs) -> Iterator[Part]:
     said += [f"{glyphs.left} {amount(fold.to_client)}"] if fold.to_client else []
     said += [f"longest pause {duration(fold.pause_ns)}"] if fold.pause_ns is not None else []
     said += [MANY] if not fold.rungs else []
-    yield from (Part(text, "faint") for text in said)
-    for name, number in fold.findings:
-        yield Part(f"{number:,} {name}", severity_of(name))
+    return (Part(text, "faint") for text in said)
+
+
+def found_in(fold: Fold) -> Iterator[Part]:
+    """Its findings, each with how many segments have it."""
+    return (Part(f"{number:,} {name}", severity_of(name)) for name, number in fold.findings)
 
 
 def packed(pieces: Iterable[Part], width: int) -> Iterator[Line]:

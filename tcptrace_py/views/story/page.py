@@ -1,0 +1,95 @@
+"""A story laid out as lines, as wide as the reader's terminal, in scripts with and without spaces between words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
+
+from tcptrace_py.tables.safe_text import safe_text
+from tcptrace_py.views.ink import Line, Part, line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tcptrace_py.views.story.language import Language
+    from tcptrace_py.views.story.said import Paragraph, Section
+
+WIDEST = 100  # columns; longer lines are hard to read
+INDENT = "  "
+BOUND = "\0"  # a space at which no line is broken (41 + 1 stays together); safe text has no other NUL
+WIDE = "WF"  # of East Asian widths: two columns, and a line may be broken beside it
+CLOSING = "\uff0c\u3002\uff1b\uff1a\u3001\uff09\u300b\u300d\uff01\uff1f"  # punctuation that begins no line
+OPENING = "\uff08\u300a\u300c"  # and that ends none
+
+
+def lines(sections: Iterable[Section], language: Language, width: int) -> Iterator[Line]:
+    """The sections as lines of at most `width` columns, and of `WIDEST`."""
+    width = min(width, WIDEST)
+    for number, section in enumerate(sections):
+        if number:
+            yield []
+        heading = wrapped(safe_text(language.sentence(section.heading)), width)
+        yield from (line(Part(row, "heading")) for row in heading)
+        for paragraph in section.paragraphs:
+            yield from _paragraph(paragraph, language, width)
+
+
+def _paragraph(paragraph: Paragraph, language: Language, width: int) -> Iterator[Line]:
+    indent = INDENT
+    if paragraph.mark is not None:
+        yield line(INDENT, Part(language.sentence(paragraph.mark), paragraph.style))
+        indent += INDENT
+    text = joined(language.sentence(said) for said in paragraph.said)
+    bound = safe_text(text).replace(" + ", f"{BOUND}+{BOUND}")
+    yield from (line(indent + row.replace(BOUND, " ")) for row in wrapped(bound, width - len(indent)))
+
+
+def joined(sentences: Iterable[str]) -> str:
+    """Sentences one after the other; wide punctuation brings its own space."""
+    text = ""
+    for sentence in sentences:
+        space = " " if text and east_asian_width(text[-1]) not in WIDE else ""
+        text += space + sentence
+    return text
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """The text in rows of at most `width` columns, broken at spaces and beside wide characters."""
+    row, used = "", 0
+    for piece in _pieces(text):
+        size = columns(piece)
+        if row and used + size > width:
+            yield row.rstrip()
+            row, used = "", 0
+            if piece.isspace():
+                continue
+        row += piece
+        used += size
+    if row:
+        yield row.rstrip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """What a line must not be broken within."""
+    piece = ""
+    for char in text:
+        if piece and _breaks(piece[-1], char):
+            yield piece
+            piece = ""
+        piece += char
+    if piece:
+        yield piece
+
+
+def _breaks(before: str, after: str) -> bool:
+    """Whether a line may be broken between two characters."""
+    if before.isspace() or after.isspace():
+        return True
+    if before in OPENING or after in CLOSING:
+        return False
+    return east_asian_width(before) in WIDE or east_asian_width(after) in WIDE
+
+
+def columns(text: str) -> int:
+    """How many columns the text takes."""
+    return sum(2 if east_asian_width(char) in WIDE else 1 for char in text)
