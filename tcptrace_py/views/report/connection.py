@@ -13,7 +13,8 @@ from tcptrace_py.tables.build import as_rows
 from tcptrace_py.tables.series import COLUMNS, MARKS, NEEDED, thinned, throughput, ways
 from tcptrace_py.views.ladder.html import fragment
 from tcptrace_py.views.ladder.layout import Fold, Rung, lay_out
-from tcptrace_py.views.ladder.look import PHASE, escaped
+from tcptrace_py.views.ladder.look import escaped
+from tcptrace_py.views.ladder.words import PHASE
 from tcptrace_py.views.report.packing import packed
 from tcptrace_py.views.report.sections import facts, marked
 from tcptrace_py.views.wording import amount, count, duration, endpoint

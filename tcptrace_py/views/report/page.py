@@ -14,7 +14,8 @@ from tcptrace_py.tables.build import as_rows
 from tcptrace_py.tables.output import standard_output, whole_file
 from tcptrace_py.tables.ranking import worst_first
 from tcptrace_py.tables.times import rounded_step
-from tcptrace_py.views.ladder.look import PHASES, escaped
+from tcptrace_py.views.ladder.look import escaped
+from tcptrace_py.views.ladder.words import PHASES
 from tcptrace_py.views.report import sections
 from tcptrace_py.views.report.connection import MOST_ROWS, TIMELINE, section
 from tcptrace_py.views.report.look import FOR_A_PAGE, LIBRARY, document
