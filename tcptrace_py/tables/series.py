@@ -110,14 +110,13 @@ def _items(lists: pa.ChunkedArray) -> tuple[Numbers, pa.Array]:
 
 
 def thinned(way: Way, most: int) -> Way:
-    """At most about `most` rows: those with marks first, and an even sample of the ordinary ones."""
+    """At most `most` rows: those with marks first, and an even sample of the ordinary ones."""
     if len(way.time) <= most:
         return way
     marked = np.flatnonzero((way.marks & (1 << len(FINDINGS) + len(FLAGS)) - 1) != 0)
-    marked = marked[:: -(-len(marked) * 2 // most)] if len(marked) * 2 > most else marked
+    marked = _sample(marked, most // 2)
     ordinary = np.setdiff1d(np.arange(len(way.time)), marked)
-    every = -(-len(ordinary) // max(most - len(marked), 1))
-    keep = np.union1d(marked, np.append(ordinary[::every], ordinary[-1:]))
+    keep = np.union1d(marked, _sample(ordinary, most - len(marked)))
     place = np.full(len(way.time), -1, np.int64)
     place[keep] = np.arange(len(keep))
     sack = way.sack[:, place[way.sack[0]] >= 0]
@@ -130,6 +129,14 @@ def thinned(way: Way, most: int) -> Way:
         np.stack([place[sack[0]], sack[1], sack[2]]),
         way.segments,
     )
+
+
+def _sample(rows: Numbers, most: int) -> Numbers:
+    """At most so many of them, evenly, the first and the last among them."""
+    if len(rows) <= most:
+        return rows
+    chosen: Numbers = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return chosen
 
 
 def throughput(both: dict[str, Way]) -> pa.RecordBatch:

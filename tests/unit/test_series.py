@@ -27,7 +27,7 @@ def both_ways(trace, conn_id=0):
 def test_thinned(most):
     way = both_ways(tt.analyze(LOSS))["s2c"]
     some = series.thinned(way, most)
-    assert len(some.time) <= max(most * 1.5 + 2, 3)
+    assert len(some.time) == min(most, 85)
     assert some.segments == way.segments == 85
     assert set(some.frame) <= set(way.frame)
     assert all(len(column) == len(some.time) for column in (*some[:4], *some.columns.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from tcptrace_py.tables.series import COLUMNS, MARKS, NEEDED, thinned, throughpu
 from tcptrace_py.views.ladder.html import fragment
 from tcptrace_py.views.ladder.layout import Fold, Rung, lay_out
 from tcptrace_py.views.ladder.look import escaped
-from tcptrace_py.views.ladder.words import PHASE
+from tcptrace_py.views.ladder.words import PHASE, PHASES
 from tcptrace_py.views.report.packing import packed
 from tcptrace_py.views.report.sections import facts, marked
 from tcptrace_py.views.wording import amount, count, duration, endpoint
@@ -38,6 +39,14 @@ RUNG = (
 TOLD = ("time", "direction", "payload_bytes", "anomalies")  # of a segment that the ladder only counts
 TIMELINE = tuple(dict.fromkeys((*NEEDED, *RUNG)))
 """Columns of the timeline that are used here."""
+
+KEY = '<p class="help">{}</p>\n'.format(
+    "".join(
+        f'<span class="key {phase}"></span>{", ".join(state.name for state in states)}'
+        for phase, states in PHASES.items()
+    )
+)
+"""Which colour stands for which states."""
 
 NUMBERS = (
     ("segments", "segments", "{:,}".format),
@@ -67,7 +76,7 @@ NUMBERS = (
 """Column of `connections` without its direction, what it says, how it is spelled."""
 
 
-def section(record: Row, rows: pa.Table, states: Sequence[Row], *, ladder_rows: int = LADDER_ROWS) -> str:
+def section(record: Row, rows: pa.Table, stays: Sequence[Row], *, ladder_rows: int = LADDER_ROWS) -> str:
     """A connection as a part of the page that can be opened; its graphs are drawn then."""
     conn_id = record["conn_id"]
     client, server = _ends(record)
@@ -77,7 +86,7 @@ def section(record: Row, rows: pa.Table, states: Sequence[Row], *, ladder_rows: 
         f'<details class="connection" id="c{conn_id}"><summary><h3>{conn_id}: {client} ► {server}</h3> '
         f"<small>{record['handshake']}, {record['teardown']}</small>"
         f'<span class="findings">{found}</span></summary>\n<div class="inside">\n'
-        f"{_states(states)}{_graphs(record, both)}{_numbers(record)}"
+        f"{states(stays)}{_graphs(record, both)}{_numbers(record)}"
         f'<h4>Ladder</h4>\n<div class="ladder">{ladder(record, rows, ladder_rows)}</div>\n</div></details>\n'
     )
 
@@ -105,20 +114,23 @@ def _graphs(record: Row, both: dict[str, Way]) -> str:
     conn_id = record["conn_id"]
     if not any(len(way.time) for way in both.values()):
         return "<h4>Graphs</h4>\n<p>None: no segment has a time.</p>\n"
-    return f"<h4>Graphs</h4>\n{_left_out(both)}{drawing(record, both, f'g{conn_id}')}"
+    return f"<h4>Graphs</h4>\n{left_out(both)}{drawing(record, both, f'g{conn_id}')}"
 
 
-def drawing(record: Row, both: dict[str, Way], name: str) -> str:
-    """The place where the script draws, and what it draws."""
-    text = json.dumps(held(record, both), separators=(",", ":")).replace("<", "\\u003c")
+def drawing(record: Row, both: dict[str, Way], name: str, *, kinds: Sequence[str] = (), way: str | None = None) -> str:
+    """The place where the script draws, and what it draws; some kinds of graphs alone, a direction before the other."""
+    known = held(record, both) | ({"way": way} if way else {})
+    only = f' data-kinds="{html.escape(json.dumps(kinds))}"' if kinds else ""
+    text = json.dumps(known, separators=(",", ":")).replace("<", "\\u003c")
     return (
-        f'<div class="graphs" data-series="{name}"><p class="help">The graphs are drawn by JavaScript. What they show '
-        f'is summed up by the numbers of this connection.</p></div>\n<script type="application/json" id="{name}">{text}'
-        "</script>\n"
+        f'<div class="graphs" data-series="{name}"{only}><p class="help">The graphs are drawn by JavaScript. What they '
+        f"show is summed up by the numbers of this connection.</p></div>\n"
+        f'<script type="application/json" id="{name}">{text}</script>\n'
     )
 
 
-def _left_out(both: dict[str, Way]) -> str:
+def left_out(both: dict[str, Way]) -> str:
+    """What is said where not all segments are drawn."""
     shown, whole = (sum(numbers) for numbers in zip(*((len(w.time), w.segments) for w in both.values()), strict=True))
     if shown == whole:
         return ""
@@ -206,19 +218,19 @@ def _closed(record: Row) -> str:
     return "; ".join(told)
 
 
-def _states(states: Sequence[Row]) -> str:
+def states(stays: Sequence[Row]) -> str:
     """Both ends' states as strips over the time of the connection, and as a table."""
-    times = [time for row in states for time in (row["entered_time"], row["left_time"]) if time is not None]
+    times = [time for row in stays for time in (row["entered_time"], row["left_time"]) if time is not None]
     strips = table = ""
     if times:
         start, span = min(times), max(max(times) - min(times), 1)
         for end in ("client", "server"):
-            mine = [row for row in states if row["endpoint"] == end]
+            mine = [row for row in stays if row["endpoint"] == end]
             told = ", ".join(f"{row['state']} from {_since(row['entered_time'], start)}" for row in mine)
             strip = _strip(mine, start, span, f"{end}: {told}")
             strips += f'<tr><th scope="row">{end}</th><td class="chart"><div class="strip">{strip}</div></td></tr>\n'
-        strips = f'<table class="lanes"><tbody>\n{strips}</tbody></table>\n'
-    for row in states:
+        strips = f'<table class="lanes"><tbody>\n{strips}</tbody></table>\n{KEY}'
+    for row in stays:
         cells = (
             row["endpoint"],
             row["state"],

@@ -37,20 +37,19 @@ def _digest(text: str) -> str:
 
 
 def policy(styled: str, scripted: str) -> str:
-    """The Content-Security-Policy: this style and this script, and nothing from anywhere."""
-    return (
-        f"default-src 'none'; style-src {_digest(styled)}; script-src {_digest(scripted)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    """The Content-Security-Policy: this style, this script if there is one, and nothing from anywhere."""
+    script_too = f"script-src {_digest(scripted)}; " if scripted else ""
+    return f"default-src 'none'; style-src {_digest(styled)}; {script_too}base-uri 'none'; form-action 'none'"
 
 
 def document(title: str, body: str, *more: str) -> str:
-    """A whole page; `title` and `body` are HTML, `more` are scripts of its own."""
-    styled, scripted = f"\n{style()}\n", f"\n{script(*more)}"
+    """A whole page; `title` and `body` are HTML, `more` are the scripts of its own; none without any."""
+    styled, scripted = f"\n{style()}\n", f"\n{script(*more)}" if more else ""
+    last = f"<script>{scripted}</script>\n" if scripted else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy(styled, scripted)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{styled}</style>\n</head>\n"
-        f"<body>\n{body}<script>{scripted}</script>\n</body>\n</html>\n"
+        f"<body>\n{body}{last}</body>\n</html>\n"
     )

@@ -13,12 +13,11 @@ from tcptrace_py.tables import arrays
 from tcptrace_py.tables.build import as_rows
 from tcptrace_py.tables.output import standard_output, whole_file
 from tcptrace_py.tables.ranking import worst_first
-from tcptrace_py.tables.times import rounded_step
 from tcptrace_py.views.ladder.look import escaped
-from tcptrace_py.views.ladder.words import PHASES
 from tcptrace_py.views.report import sections
 from tcptrace_py.views.report.connection import MOST_ROWS, TIMELINE, section
 from tcptrace_py.views.report.look import FOR_A_PAGE, LIBRARY, document
+from tcptrace_py.views.report.plots import step_of
 from tcptrace_py.views.wording import count
 from tcptrace_py.vocabulary import BY_NAME
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 BUDGET = 3_000_000  # bytes of a page, unless connections are asked for
 ROWS = 5_000  # of the table of connections
-LANE_STEPS = 400  # of the states over time
 SEGMENT_SIZE, SECTION_SIZE = 5, 30_000  # bytes that a segment and the rest of a connection take, at a guess
 TITLES = {
     "quality": "Capture quality",
@@ -177,19 +175,13 @@ class _Whole:
         if len(made) < number:
             told += ", those with the gravest findings unless others were asked for; "
             told += "<code>tcpflows report CAPTURE --connections ID,ID</code> shows these, <code>--top N</code> so many"
-        keys = "".join(
-            f'<span class="key {phase}"></span>{", ".join(state.name for state in states)}'
-            for phase, states in PHASES.items()
-        )
-        legend = f'<p class="help">Colours of states: {keys}</p>\n' if made else ""
-        return f"{told}.</p>\n{legend}{''.join(made.values())}"
+        return f"{told}.</p>\n{''.join(made.values())}"
 
     def _population(self) -> str:
-        first, last = self.summary.start_ns, self.summary.end_ns
-        if first is None or last is None:
+        if self.summary.start_ns is None:
             return "<p>Nothing in this capture has a time.</p>\n"
-        fine = rounded_step(max(last - first, 1), LANE_STEPS)
-        return sections.population(*(as_rows(self.trace.population_batch(step)) for step in (fine, None)))
+        fine, coarse = (as_rows(self.trace.population_batch(step)) for step in (step_of(self.trace), None))
+        return sections.population(fine, coarse)
 
     def _findings(self, made: dict[int, str]) -> str:
         table = self.trace.arrow("events")
