@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import hostile
 from bench.measure import Cost, FailedError, interleaved
 from bench.programs import HERE, OURS, machine, ours, peers
-from bench.workloads import USUAL, WORKLOADS
+from bench.workloads import USUAL, WORKLOADS, quick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.programs import Program
 
 ROOT = HERE.parent
-FIGURES = re.compile(r"(<!-- generated: figures -->\n).*?(<!-- end -->)", re.DOTALL)
+FIGURES = r"(<!-- generated: {mark} -->\n).*?(<!-- end -->)"
 
 
 def options() -> argparse.Namespace:
@@ -32,6 +33,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=HERE / "work", help="where workloads are made, and kept")
     parser.add_argument("--markdown", type=Path, help="write the tables into this file, at its mark for them")
     parser.add_argument("--stages", action="store_true", help="also where our time goes")
+    parser.add_argument("--floods", action="store_true", help="instead: what a packet of a flood costs us")
     parser.add_argument("--quick", action="store_true", help="everything once, in small: does it work at all")
     return parser.parse_args()
 
@@ -86,10 +88,36 @@ def measured(inputs: dict[str, Path], programs: list[Program], rounds: int) -> I
         yield name, table(interleaved(commands, rounds))
 
 
+def write(path: Path, mark: str, text: str) -> None:
+    """Put `text` into a document, between its marks for it."""
+    pattern = re.compile(FIGURES.format(mark=mark), re.DOTALL)
+    path.write_text(pattern.sub(lambda found: f"{found[1]}{text}\n{found[2]}", path.read_text("utf-8")), "utf-8")
+
+
+def floods(given: argparse.Namespace) -> int:
+    """The table of the floods."""
+    rounds = 1 if given.quick else given.rounds
+    ordinary = quick(WORKLOADS[hostile.ORDINARY]) if given.quick else WORKLOADS[hostile.ORDINARY]
+    about = f"{machine(ours(given.folder))}. Medians of {rounds} rounds."
+    rows = hostile.costs(
+        given.folder,
+        lambda name: made(name, given.folder, quick=given.quick),
+        ordinary.packets,
+        rounds,
+        quick=given.quick,
+    )
+    print(f"{about}\n{plain(rows)}")
+    if given.markdown:
+        write(given.markdown, "floods", f"{about}\n\n{markdown(rows)}")
+    return 0
+
+
 def main() -> int:
     """Measure, print, write."""
     given = options()
     given.folder.mkdir(parents=True, exist_ok=True)
+    if given.floods:
+        return floods(given)
     others = [peer for peer in peers(given.folder) if not given.only or peer.name.startswith(tuple(given.only))]
     programs = ours(given.folder) + others
     inputs = {path.name: path for path in given.files} or {
@@ -109,8 +137,7 @@ def main() -> int:
         print(flush=True)
         subprocess.run([sys.executable, "-m", "bench.stages", *map(str, inputs.values())], cwd=ROOT, check=True)
     if given.markdown:
-        figures, text = "\n\n".join(parts), given.markdown.read_text("utf-8")
-        given.markdown.write_text(FIGURES.sub(lambda mark: f"{mark[1]}{figures}\n{mark[2]}", text), "utf-8")
+        write(given.markdown, "figures", "\n\n".join(parts))
     return 0
 
 

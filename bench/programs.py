@@ -41,7 +41,7 @@ class Program:
 def own() -> list[str]:
     """Our command as it is installed beside this Python, or as it lies here."""
     installed = Path(sys.executable).with_name("tcpflows")
-    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tcptrace_py.views.cli"]
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tcptrace_py"]
 
 
 def ours(work: Path) -> list[Program]:

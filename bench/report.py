@@ -83,7 +83,7 @@ def pages(asked: argparse.Namespace) -> Iterator[Page]:
     for capture, (name, ready) in names.items():
         page = capture.with_suffix(".html")
         begun = os.times()
-        command = [sys.executable, "-m", "tcptrace_py.views.cli", "report", str(capture), "-o", str(page)]
+        command = [sys.executable, "-m", "tcptrace_py", "report", str(capture), "-o", str(page)]
         subprocess.run(command, cwd=ROOT, check=True)
         ended = os.times()
         yield Page(name, page, sum(ended[2:4]) - sum(begun[2:4]), ready)

@@ -32,7 +32,7 @@ report=$work/report # to a file: a test that listens to standard error would kee
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:log_path=$report UBSAN_OPTIONS=print_stacktrace=1:log_path=$report
 export PYTHONMALLOC=malloc PYTHONPATH=$work TCPTRACE_PY_EXPECT=compiled TCPTRACE_PY_MUTANTS=${TCPTRACE_PY_MUTANTS:-200}
 rm -f "$report".*
-LD_PRELOAD=$preload "$python" -P -m pytest -q -p no:cacheprovider tests/fuzz tests/robustness \
+LD_PRELOAD=$preload "$python" -P -m pytest -q -n auto --dist loadfile -p no:cacheprovider tests/fuzz tests/robustness \
     --ignore=tests/robustness/hostile --ignore=tests/robustness/test_floods.py \
     --ignore=tests/robustness/test_batch_stopped.py || # these look at memory, or start processes of their own
     { cat "$report".* 2>/dev/null; exit 1; }

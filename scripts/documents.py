@@ -27,7 +27,7 @@ COMMAND = r"<!-- command: {name} -->\n```sh\n(?P<command>.*?)\n```"
 def terminal(*arguments: str) -> str:
     """What a reader sees who types this command in the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "106"}
-    program = [sys.executable, "-m", "tcptrace_py.views.cli"]
+    program = [sys.executable, "-m", "tcptrace_py"]
     done = subprocess.run(
         [*program, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     )
@@ -65,6 +65,18 @@ def exit_codes() -> str:
 
     rows = [f"| {code.value} | {meaning} |" for code, meaning in EXIT_MEANING.items()]
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+def bounds() -> str:
+    """Every bound, as it is declared."""
+    from tcptrace_py.options import BOUNDS, FIXED
+
+    rows = [
+        (f"`{bound.name}`", f"{bound.default:,}", bound.meaning, bound.reached, bound.mark and f"`{bound.mark}`")
+        for bound in BOUNDS
+    ]
+    fixed = [(f"{bound.name}", f"{bound.default:,}", bound.meaning, bound.reached, "") for bound in FIXED.values()]
+    return _table(("bound", "default", "on how many", "beyond it", "mark"), [*rows, *fixed])
 
 
 def tshark_rules() -> str:
@@ -124,6 +136,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
     "state-diagram": state_diagram,
     "exit-codes": exit_codes,
+    "bounds": bounds,
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
 }

@@ -70,7 +70,8 @@ def _analysed(path: str, *, agree: bool, digest: bool) -> Reading:
         said = str(error).partition(": ")[2]
         return Reading("unreadable", "" if reason else f"no reason: {error}", reason, said, digest=reason)
     info = rows_of(trace, "captures")[0]
-    verdict = "ok" if info["status"] == "ok" else "cut short" if info["reason"] == "cut_short" else "damaged"
+    whole = info["status"] == "ok" or info["reason"] == "unsupported_link"  # read to the end, if not decoded
+    verdict = "ok" if whole else "cut short" if info["reason"] == "cut_short" else "damaged"
     wrong = contradictions(trace) if agree else []
     return Reading(
         verdict,

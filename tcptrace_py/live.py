@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tcptrace_py.summary import Summary
 
 TABLES = ("connections", "timeline", "states")
-MAX_PAIRS = 1 << 20  # of endpoints, that `instance` remembers
 
 
 class Live:
@@ -61,7 +60,7 @@ class Live:
 
             sink = TimelineRows(self.path, None)
         keep = frozenset({self._table} - {"", "timeline"})
-        instances = Instances(MAX_PAIRS)
+        instances = Instances(self._options.limits.max_pairs)
         for done in pipeline.steps(self._source, self._options, keep=keep, sink=sink, progress=self._progress):
             self._done = done
             self._forget()

@@ -82,9 +82,31 @@ class Limits:
         "fragmented IP datagrams held at once",
         "the oldest is given up; its packets count as unused_fragment",
     )
+    max_fragment_octets: int = _bound(
+        64 << 20,
+        "octets of all fragmented IP datagrams together, with what a piece itself takes",
+        "the oldest is given up; its packets count as unused_fragment",
+    )
     max_tunnels: int = _bound(4, "tunnels inside each other", "the packet is not used", least=0)
     max_vlans: int = _bound(8, "VLAN tags of a packet", "the packet is not used", least=0)
     max_extension_headers: int = _bound(16, "IPv6 extension headers of a packet", "the packet is not used", least=0)
+    max_networks: int = _bound(131_072, "tunnels told apart by their numbers", "those beyond are one: others")
+    max_pairs: int = _bound(
+        1 << 20, "pairs of endpoints remembered while following", "the oldest is forgotten: its instance is 0 again"
+    )
+    max_record: int = _bound(
+        262_144,
+        "captured octets of a packet in pcap and snoop, unless the header's snaplen is more (up to 16 MiB)",
+        "the input counts as damaged there",
+    )
+    max_block: int = _bound(16 << 20, "octets of a pcapng block", "the input counts as damaged there", least=32)
+    max_interfaces: int = _bound(65_536, "interfaces of a pcapng file", "the input counts as damaged there")
+    max_zstd_window: int = _bound(
+        128 << 20, "octets of memory that zstd data may want", "the input counts as damaged there", least=1 << 10
+    )
+    max_xz_memory: int = _bound(
+        256 << 20, "octets of memory that xz data may want", "the input counts as damaged there", least=1 << 16
+    )
     max_uncompressed: int = _bound(
         0, "octets inside a compressed input; 0: any number", "the input counts as cut short there", least=0
     )
@@ -108,6 +130,41 @@ BOUNDS = tuple(
     )
     for one in fields(Limits)
 )
+
+
+FIXED = {
+    name: Bound(name, value, meaning, reached, "", value)
+    for name, value, meaning, reached in (
+        ("max_compressions", 2, "compressions inside each other", "the input is not read"),
+        ("max_interface_name", 256, "octets of an interface's name", "the name is cut"),
+        ("max_clock_exponent", 18, "digits of a clock unit of pcapng (63 binary ones)", "the input counts as damaged"),
+        ("max_gaps_told", 1000, "stretches left out by --resync that are told one by one", "the others are counted"),
+        ("max_text", 1 << 20, "octets of printed text without a line's end", "they are left out"),
+        ("max_lines", 16, "lines of a printed packet", "the others are left out"),
+        ("max_line", 4096, "octets of a printed line", "the rest is left out"),
+        (
+            "max_remembered_syns",
+            1 << 16,
+            "printed SYNs remembered",
+            "the oldest is forgotten: its numbers stay relative",
+        ),
+        (
+            "max_remembered_pairs",
+            1 << 18,
+            "printed pairs remembered",
+            "the oldest is forgotten: its numbers stay relative",
+        ),
+        ("max_peeled", 24, "headers of a packet other than Ethernet, VLAN, IP, TCP", "the packet is not used"),
+        ("max_gtp_extensions", 8, "extension headers of GTP-U", "the packet is not used"),
+        ("max_quoted_extensions", 8, "extension headers of a quoted IPv6 packet", "the quotation is not used"),
+        ("max_parts", 64, "packets of an 802.11 aggregate", "the others are left out"),
+        ("max_datagram", 65_535, "octets of a joined datagram", "its packets count as unused_fragment"),
+        ("fragment_timeout", 60, "seconds that fragments are waited for", "they count as unused_fragment"),
+        ("max_members", 100_000, "members of an archive that `tcpflows batch` reads", "the others are left out"),
+        ("max_nesting", 2, "a compression, and an archive in it", "an archive in an archive is not opened"),
+    )
+}
+"""Bounds that a format sets, or that lie so far beyond use that there is no option for them."""
 
 
 def _option(default: Any, flag: str, help: str, *, least: int | None = None) -> Any:  # noqa: A002 - as typer names it

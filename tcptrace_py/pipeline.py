@@ -140,7 +140,7 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
         link_type=options.link_type,
         reader=options.reader,
         resync=options.resync,
-        max_uncompressed=options.limits.max_uncompressed,
+        limits=options.limits,
         extent=before.extent if before else None,
     ) as reader:
         done = Pass(reader.info, seen, flows, decoder)

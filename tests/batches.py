@@ -76,7 +76,7 @@ def captures(dataset):
 
 def command(*args, env=None, **options):
     """The command as a process of its own."""
-    program = [sys.executable, "-m", "tcptrace_py.views.cli", "batch", *map(str, args)]
+    program = [sys.executable, "-m", "tcptrace_py", "batch", *map(str, args)]
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **(env or {})}
     return subprocess.Popen(program, env=env, **{**streams, **options})

@@ -29,7 +29,6 @@ TIME_ODD = cython.declare(cython.int, int(Mark.TIME_ODD))
 NS = cython.declare(cython.longlong, 1_000_000_000)
 DAY = cython.declare(cython.uint, 86_400)
 LATEST = cython.declare(cython.longlong, (1 << 63) - 1)
-MAX_BLOCK = cython.declare(cython.longlong, 16 * 1024 * 1024)
 SECTION = cython.declare(cython.uint, 0x0A0D0D0A)  # the same in both byte orders
 INTERFACE = cython.declare(cython.uint, 1)
 OLD_PACKET = cython.declare(cython.uint, 2)
@@ -263,6 +262,7 @@ def scan_pcapng(
     end: cython.Py_ssize_t,
     rows: Rows,
     section: Section,
+    max_block: cython.longlong,
 ) -> cython.int:
     """Rows for the packet blocks in ``buf[at:end]``; why it ended, with `rows.at` at the block not used yet.
 
@@ -300,7 +300,7 @@ def scan_pcapng(
                 stop = OTHER
                 break
             length = word(buf, at + 4, big)
-            if length < 12 or length & 3 or length > MAX_BLOCK:
+            if length < 12 or length & 3 or length > max_block:
                 rows.wanted = length
                 stop = BAD_LENGTH
                 break

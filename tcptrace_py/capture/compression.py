@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcptrace_py.capture.source import Window
+    from tcptrace_py.options import Limits
 
 MOST = 1 << 16  # bytes unpacked at a time: what an error in the middle may take with it
-MAX_XZ_MEMORY = 256 << 20
-MAX_ZSTD_WINDOW = 128 << 20
 FEED = 1 << 16
 ZSTD_FEED = 1 << 10  # its output has no bound of its own; run-length blocks make 32 MB of this
 
@@ -47,13 +46,14 @@ def compression_of(head: bytes) -> str:
 class Unpacked:
     """A stream of the bytes inside compressed ones; all members, one after the other, up to a bound if there is one."""
 
-    def __init__(self, packed: Window, name: str, max_uncompressed: int = 0) -> None:
-        self._most = max_uncompressed
+    def __init__(self, packed: Window, name: str, limits: Limits) -> None:
+        self._limits = limits
+        self._most = limits.max_uncompressed
         self._given = 0
         self.live = packed.live
         self._packed = packed
         self._name = name
-        self._unpacker = _MAKERS[name]()
+        self._unpacker = _MAKERS[name](limits)
         self._out = memoryview(b"")
 
     def readinto(self, target: memoryview) -> int:
@@ -83,13 +83,23 @@ class Unpacked:
         try:
             out: bytes = unpacker.inner.decompress(data, MOST)
         except unpacker.errors as error:
-            raise _refusal(self._name, str(error)) or Damage(
+            raise self._refusal(str(error)) or Damage(
                 "bad_compression", f"the {self._name} data is damaged ({error})"
             ) from error
         if unpacker.inner.eof:  # what it did not want is the next member's
             unused = unpacker.inner.unused_data or b""
             self._packed.use(self._packed.start - len(unused))
         return out
+
+    def _refusal(self, error: str) -> Damage | None:
+        """The bound that a decompressor's error is about."""
+        if "requires too much memory" in error:
+            wanted, bound, octets = "a window of more than", "max_zstd_window", self._limits.max_zstd_window
+        elif "Memory usage limit" in error:
+            wanted, bound, octets = "more memory than", "max_xz_memory", self._limits.max_xz_memory
+        else:
+            return None
+        return Damage("memory_limit", f"the {self._name} data wants {wanted} {octets / (1 << 20):g} MiB", bound=bound)
 
     def _take(self, most: int) -> bytes:
         """The next compressed bytes, in smaller and smaller pieces towards the end of those at hand.
@@ -118,22 +128,11 @@ class Unpacked:
             return False
         if compression_of(packed.peek(6)) != self._name:
             raise Damage("trailing_junk", f"bytes after the end of the {self._name} data that are no more of it")
-        self._unpacker = _MAKERS[self._name]()
+        self._unpacker = _MAKERS[self._name](self._limits)
         return True
 
 
-def _refusal(name: str, error: str) -> Damage | None:
-    """The bound that a decompressor's error is about."""
-    if "requires too much memory" in error:
-        wanted, bound, octets = "a window of more than", "max_zstd_window", MAX_ZSTD_WINDOW
-    elif "Memory usage limit" in error:
-        wanted, bound, octets = "more memory than", "max_xz_memory", MAX_XZ_MEMORY
-    else:
-        return None
-    return Damage("memory_limit", f"the {name} data wants {wanted} {octets >> 20} MiB", bound=bound)
-
-
-def _gzip() -> _Unpacker:
+def _gzip(_limits: Limits) -> _Unpacker:
     try:
         from isal import igzip_lib
     except ModuleNotFoundError:  # the optional, faster way
@@ -144,25 +143,25 @@ def _gzip() -> _Unpacker:
     return _Unpacker(igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), (error,))
 
 
-def _bzip2() -> _Unpacker:
+def _bzip2(_limits: Limits) -> _Unpacker:
     import bz2
 
     return _Unpacker(bz2.BZ2Decompressor(), (OSError, ValueError))
 
 
-def _xz() -> _Unpacker:
+def _xz(limits: Limits) -> _Unpacker:
     import lzma
 
-    return _Unpacker(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY), (lzma.LZMAError,))
+    return _Unpacker(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=limits.max_xz_memory), (lzma.LZMAError,))
 
 
-def _zstd() -> _Unpacker:
+def _zstd(limits: Limits) -> _Unpacker:
     import zstandard
 
-    return _Unpacker(_Zstd(zstandard), (zstandard.ZstdError,), ZSTD_FEED)
+    return _Unpacker(_Zstd(zstandard, limits.max_zstd_window), (zstandard.ZstdError,), ZSTD_FEED)
 
 
-def _lz4() -> _Unpacker:
+def _lz4(_limits: Limits) -> _Unpacker:
     try:
         from lz4.frame import LZ4FrameDecompressor
     except ModuleNotFoundError:
@@ -172,7 +171,7 @@ def _lz4() -> _Unpacker:
     return _Unpacker(LZ4FrameDecompressor(), (RuntimeError,))
 
 
-_MAKERS: dict[str, Callable[[], _Unpacker]] = {
+_MAKERS: dict[str, Callable[[Limits], _Unpacker]] = {
     "gzip": _gzip,
     "bzip2": _bzip2,
     "xz": _xz,
@@ -210,8 +209,8 @@ class _Zstd:
 
     needs_input = True
 
-    def __init__(self, zstandard: Any) -> None:
-        self._inner = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).decompressobj()
+    def __init__(self, zstandard: Any, max_window: int) -> None:
+        self._inner = zstandard.ZstdDecompressor(max_window_size=max_window).decompressobj()
 
     @property
     def eof(self) -> bool:

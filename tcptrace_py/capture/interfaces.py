@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from tcptrace_py.capture.frames import LATEST_NS, Mark, held
 from tcptrace_py.columns import zeros
+from tcptrace_py.options import FIXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tcptrace_py.capture._scan import Section
 
-MAX_INTERFACES = 65_536
-MAX_NAME = 256  # octets of an interface's name that are kept
+MAX_NAME = FIXED["max_interface_name"].default
 NAME, TSRESOL, FCSLEN, TSOFFSET = 2, 9, 13, 14  # options of an interface description
 NS = 10**9
-MAX_CLOCK_EXPONENT = {2: 63, 10: 18}
+MAX_CLOCK_EXPONENT = {2: 63, 10: FIXED["max_clock_exponent"].default}
 
 
 class Beyond(ValueError):  # noqa: N818  it never leaves this room
@@ -75,8 +75,9 @@ class Interface:
 class InterfaceColumns:
     """The interfaces of the section at hand, as rows and as the columns that the compiled walk reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.rows: list[Interface] = []
+        self._most_rows = most
         self._allot(8)
 
     def begin(self, section: Section) -> None:
@@ -87,8 +88,8 @@ class InterfaceColumns:
     def add(self, section: Section, interface: Interface) -> None:
         """One more interface of `section`; `Beyond` where they are too many."""
         n = len(self.rows)
-        if section.first + n >= MAX_INTERFACES:
-            raise Beyond(f"more than {MAX_INTERFACES} interfaces", "max_interfaces")
+        if section.first + n >= self._most_rows:
+            raise Beyond(f"more than {self._most_rows} interfaces", "max_interfaces")
         if n == len(self._link):
             old = (self._tick, self._shift, self._most, self._link, self._fcs)
             self._allot(2 * n)

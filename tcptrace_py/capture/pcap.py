@@ -17,9 +17,9 @@ from tcptrace_py.errors import UnreadableError
 if TYPE_CHECKING:
     from tcptrace_py.capture.frames import CaptureInfo, Frames
     from tcptrace_py.capture.source import Window
+    from tcptrace_py.options import Limits
 
 HEADER = 24
-MAX_RECORD = 262_144  # captured octets, where the header has no larger snaplen
 LARGEST_ORIGINAL = 1 << 18  # of a record that is to be believed without its predecessor
 DAY, M32 = 86_400, 0xFFFFFFFF
 MAX_SNAPLEN = 16 << 20  # whatever the header claims
@@ -47,7 +47,7 @@ MAGIC = {
 class Pcap:
     """A pcap file, after its header."""
 
-    def __init__(self, window: Window, info: CaptureInfo, frames: Frames) -> None:
+    def __init__(self, window: Window, info: CaptureInfo, frames: Frames, limits: Limits) -> None:
         head = window.peek(HEADER)
         variant = MAGIC[head[:4]]
         if len(head) < HEADER:
@@ -60,7 +60,7 @@ class Pcap:
         window.use(window.start + HEADER)
         self.rows = Rows(frames)
         self._order = variant.order
-        self._layout = _layout(variant, snaplen, link)
+        self._layout = _layout(variant, snaplen, link, limits.max_record)
         if major != 2 or minor < 3:  # noqa: PLR2004
             self._layout.lengths_swapped = 1
         elif minor == 3:  # noqa: PLR2004  programs disagreed
@@ -127,9 +127,9 @@ class Pcap:
         return size if original <= LARGEST_ORIGINAL else None
 
 
-def _layout(variant: _Variant, snaplen: int, link: int) -> PcapLayout:
+def _layout(variant: _Variant, snaplen: int, link: int, max_record: int) -> PcapLayout:
     layout = PcapLayout(variant.order == ">", variant.record_header, variant.ticks)
-    layout.max_record = min(max(snaplen, MAX_RECORD), MAX_SNAPLEN)
+    layout.max_record = max(max_record, min(snaplen, MAX_SNAPLEN))
     layout.link = link & 0xFFFF
     if link & FCS_PRESENT:
         layout.fcs = (link >> 28) * 2

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from tcptrace_py.capture.frames import CaptureInfo, Frames
     from tcptrace_py.capture.source import Window
+    from tcptrace_py.options import Limits
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 ORDER = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
-MAX_BLOCK = 16 << 20
 LARGEST_COMMON = 1 << 19  # of a block that is to be believed without its predecessor
 SMALLEST_BLOCK = 12
 SMALLEST_SECTION = 28
@@ -77,7 +77,7 @@ class _Packet(NamedTuple):
 class Pcapng:
     """A pcapng file, section by section."""
 
-    def __init__(self, window: Window, info: CaptureInfo, frames: Frames) -> None:
+    def __init__(self, window: Window, info: CaptureInfo, frames: Frames, limits: Limits) -> None:
         head = window.peek(SMALLEST_SECTION)
         if len(head) < SMALLEST_SECTION:
             message = f"the pcapng header is cut short (wanted {SMALLEST_SECTION} bytes, got {len(head)})"
@@ -91,14 +91,15 @@ class Pcapng:
         info.format = "pcapng" + (" big-endian" if order == ">" else "")
         self.rows = Rows(frames)
         self._info = info
-        self._columns = InterfaceColumns()
+        self._max_block = limits.max_block
+        self._columns = InterfaceColumns(limits.max_interfaces)
         self._section = Section(order == ">", 0)
         self._columns.begin(self._section)  # for what is found after a first section header that is damaged
 
     def step(self, window: Window, frame: int) -> Stop:
         """Fill rows from the window; `frame` is the number of the first of them."""
         while True:
-            stop = Stop(scan_pcapng(window.buffer, window.start, window.end, self.rows, self._section))
+            stop = Stop(scan_pcapng(window.buffer, window.start, window.end, self.rows, self._section, self._max_block))
             window.use(self.rows.at)
             if stop is Stop.OTHER:
                 if not self._other(window):
@@ -137,7 +138,7 @@ class Pcapng:
             Stop.BAD_CAPTURED: (f"captured length {value} is more than the block", "bad_length"),
             Stop.BAD_OPTION: ("an option is longer than the block", "bad_option"),
         }[stop]
-        bound = "max_block" if stop is Stop.BAD_LENGTH and value > MAX_BLOCK else ""
+        bound = "max_block" if stop is Stop.BAD_LENGTH and value > self._max_block else ""
         return damaged(f"the block of frame {frame}", offset, why, reason, bound)
 
     def _other(self, window: Window) -> bool:
@@ -146,7 +147,7 @@ class Pcapng:
         order = ">" if self._section.big else "<"
         is_section = window.buffer[at : at + 4] == MAGIC
         if is_section:
-            length, order = _section_length(window)
+            length, order = _section_length(window, self._max_block)
             if window.available < length:
                 self.rows.wanted = length
                 return False
@@ -223,15 +224,15 @@ class Pcapng:
         return packet
 
 
-def _section_length(window: Window) -> tuple[int, str]:
+def _section_length(window: Window, max_block: int) -> tuple[int, str]:
     """Length of the section header at the window's start, and its byte order."""
     head = window.buffer[window.start : window.start + 12]
     order = ORDER.get(bytes(head[8:12]))
     if order is None:
         raise damaged("a section header", window.offset, "no byte-order mark", "bad_version")
     (length,) = struct.unpack_from(order + "I", head, 4)
-    if length < SMALLEST_SECTION or length % 4 or length > MAX_BLOCK:
-        bound = "max_block" if length > MAX_BLOCK else ""
+    if length < SMALLEST_SECTION or length % 4 or length > max_block:
+        bound = "max_block" if length > max_block else ""
         raise damaged("a section header", window.offset, f"block length {length}", bound=bound)
     end = window.start + length
     if window.available >= length and window.buffer[end - 4 : end] != head[4:8]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.capture.frames import LINK_PRINTED, CaptureInfo, Frames, Mark, held
 from tcptrace_py.columns import filled
+from tcptrace_py.options import FIXED
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 NS = 10**9
 DAY = 86_400 * NS
-MAX_LINES = 16  # of a packet; more are a dump or another protocol's story
-MAX_TEXT = 1 << 20  # without a line's end
-MAX_LINE = 1 << 12  # of it this much is kept: what it says of TCP stands in its first few hundred characters
+MAX_LINES = FIXED["max_lines"].default  # more are a dump or another protocol's story
+MAX_TEXT = FIXED["max_text"].default
+MAX_LINE = FIXED["max_line"].default  # what it says of TCP stands in its first few hundred characters
 
 _CLOCK = rb"(?P<lead>[ -]?)(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
 _KINDS = {

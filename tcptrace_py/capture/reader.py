@@ -16,6 +16,7 @@ from tcptrace_py.capture.frames import MARK_MEANING, CaptureInfo, Frames, Gap, M
 from tcptrace_py.capture.source import Source, Window, open_source
 from tcptrace_py.columns import filled
 from tcptrace_py.errors import UnreadableError, UnsupportedError, UsageError
+from tcptrace_py.options import FIXED, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from tcptrace_py.capture.extent import Extent
 
 ROWS = 8192
-MAX_COMPRESSIONS = 2  # something compressed may be compressed once more
+MAX_COMPRESSIONS = FIXED["max_compressions"].default
 ENOUGH_TEXT = 1 << 16
-MAX_GAPS_TOLD = 1000  # the others are only counted
+DEFAULT = Limits()
+MAX_GAPS_TOLD = FIXED["max_gaps_told"].default
 
 
 class Container(Protocol):
@@ -143,7 +145,7 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     reader: Literal["own", "dpkt"] = "own",
     progress: Callable[[int, int | None], object] | None = None,
     resync: bool = False,
-    max_uncompressed: int = 0,
+    limits: Limits = DEFAULT,
     extent: Extent | None = None,
 ) -> Reader:
     """Open a capture of any kind for reading.
@@ -162,8 +164,8 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     resync : bool
         After damage in a pcap or pcapng file, look for the next plausible record instead of stopping.  The first
         frame after such a gap is marked; `Reader.info` tells of the first damage, and of the gaps.
-    max_uncompressed : int
-        Octets that compressed input may hold: what is more is damage.  0: any number, since they are never held.
+    limits : Limits
+        How large records, blocks and what is inside compressed input may be: what is more is damage.
     extent : Extent, optional
         What an earlier reader read of this path: so much is read, and no more.
 
@@ -185,7 +187,7 @@ def open_capture(  # noqa: PLR0913 - options, all with defaults, all by keyword
     frames = Frames.empty(ROWS)
     if isinstance(source, str) or hasattr(source, "__fspath__") or _is_file_object(source):
         raw = _opened(source, extent)
-        opened = _read_bytes(raw, frames, reader, resync=resync, max_uncompressed=max_uncompressed)
+        opened = _read_bytes(raw, frames, reader, resync=resync, limits=limits)
         opened.rereadable = opened.rereadable and not _is_file_object(source)
         if opened.info.format != "tcpdump text":  # which has no link layer
             opened.link_type = link_type
@@ -211,11 +213,11 @@ def _opened(source: Any, extent: Extent | None) -> Source:
         raise error.about(str(source)) from None
 
 
-def _read_bytes(raw: Source, frames: Frames, reader: str, *, resync: bool, max_uncompressed: int) -> Reader:
+def _read_bytes(raw: Source, frames: Frames, reader: str, *, resync: bool, limits: Limits) -> Reader:
     info = CaptureInfo(raw.name)
     try:
-        window = _unpacked(Window(raw), info, max_uncompressed)
-        batches = _batches_of(window, info, frames, reader, resync=resync)
+        window = _unpacked(Window(raw), info, limits)
+        batches = _batches_of(window, info, frames, reader, resync=resync, limits=limits)
     except UnreadableError as error:
         raw.close()
         raise error.about(raw.name) from None
@@ -227,20 +229,22 @@ def _read_bytes(raw: Source, frames: Frames, reader: str, *, resync: bool, max_u
     return opened
 
 
-def _unpacked(window: Window, info: CaptureInfo, max_uncompressed: int) -> Window:
+def _unpacked(window: Window, info: CaptureInfo, limits: Limits) -> Window:
     """A window on the bytes inside any compression."""
     names: list[str] = []
     while len(names) < MAX_COMPRESSIONS and (name := compression_of(window.peek(8))):
         names.append(name)
-        window = Window(Unpacked(window, name, max_uncompressed))
+        window = Window(Unpacked(window, name, limits))
     info.compression = "+".join(names)
     return window
 
 
-def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, *, resync: bool) -> Iterator[Frames]:
+def _batches_of(  # noqa: PLR0913 - what the input is and how it is read
+    window: Window, info: CaptureInfo, frames: Frames, reader: str, *, resync: bool, limits: Limits
+) -> Iterator[Frames]:
     """The batches of whatever is in the window, once it is known what that is."""
     head = window.peek(8)
-    kinds: dict[bytes, Callable[[Window, CaptureInfo, Frames], Container]] = {
+    kinds: dict[bytes, Callable[[Window, CaptureInfo, Frames, Limits], Container]] = {
         pcapng.MAGIC: pcapng.Pcapng,
         snoop.MAGIC: snoop.Snoop,
         **dict.fromkeys(pcap.MAGIC, pcap.Pcap),
@@ -253,7 +257,7 @@ def _batches_of(window: Window, info: CaptureInfo, frames: Frames, reader: str, 
 
             packets = through_dpkt.dpkt_reader(window, info)
             return through_dpkt.read_packets(packets, through_dpkt.link_of(packets, None, info), frames)
-        return _walk(window, kind(window, info, frames), frames, info if resync else None)
+        return _walk(window, kind(window, info, frames, limits), frames, info if resync else None)
     if not head:
         if window.fault:
             raise UnreadableError(window.fault.message, window.fault.reason)

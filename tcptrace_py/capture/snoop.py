@@ -12,11 +12,11 @@ from tcptrace_py.errors import UnreadableError, UnsupportedError
 if TYPE_CHECKING:
     from tcptrace_py.capture.frames import CaptureInfo, Frames
     from tcptrace_py.capture.source import Window
+    from tcptrace_py.options import Limits
 
 MAGIC = b"snoop\0\0\0"
 HEADER = 16
 RECORD = 24
-MAX_RECORD = 262_144
 MICRO = 10**6
 # Datalink of RFC 1761 (and of Solaris since) -> LINKTYPE
 LINKTYPE = {0: 1, 2: 6, 4: 1, 8: 10, 16: 226, 18: 123, 26: 242}
@@ -25,7 +25,7 @@ LINKTYPE = {0: 1, 2: 6, 4: 1, 8: 10, 16: 226, 18: 123, 26: 242}
 class Snoop:
     """A snoop file, after its header."""
 
-    def __init__(self, window: Window, info: CaptureInfo, frames: Frames) -> None:
+    def __init__(self, window: Window, info: CaptureInfo, frames: Frames, limits: Limits) -> None:
         from dpkt.snoop import FileHdr, PktHdr  # late: 0.1 s
 
         head = window.peek(HEADER)
@@ -45,6 +45,7 @@ class Snoop:
         info.format = "snoop"
         self.rows = Rows(frames)
         self._header = PktHdr
+        self._most = limits.max_record
         self._link = LINKTYPE[header.linktype]
 
     def step(self, window: Window, frame: int) -> Stop:
@@ -57,9 +58,9 @@ class Snoop:
             at = window.start
             header = self._header(bytes(window.buffer[at : at + RECORD]))
             size, length = header.incl_len, header.rec_len
-            if size > MAX_RECORD or not RECORD + size <= length <= RECORD + size + MAX_RECORD:
+            if size > self._most or not RECORD + size <= length <= RECORD + size + self._most:
                 why = f"captured length {size}, record length {length}"
-                bound = "max_record" if size > MAX_RECORD else ""
+                bound = "max_record" if size > self._most else ""
                 raise damaged(f"record {frame + rows.n}", window.offset, why, bound=bound)
             rows.wanted = length
             if window.available < length:

@@ -17,14 +17,17 @@ from tcptrace_py.capture.compression import Unpacked, compression_of
 from tcptrace_py.capture.damage import Damage
 from tcptrace_py.capture.source import Source, Window
 from tcptrace_py.errors import UnreadableError
+from tcptrace_py.options import FIXED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tcptrace_py.options import Limits
+
 tar: Any = tarfile  # its type stubs leave out half
 
-MAX_MEMBERS = 100_000
-MAX_NESTING = 2  # a compression and an archive in it; an archive inside an archive is not opened
+MAX_MEMBERS = FIXED["max_members"].default
+MAX_NESTING = FIXED["max_nesting"].default  # a compression and an archive in it
 MAX_HEADER = 1 << 20  # bytes of a long name or of pax headers
 MAX_DIRECTORY = 160 * MAX_MEMBERS  # bytes of a zip's list of members, which is held in memory
 BLOCK = 512
@@ -51,7 +54,7 @@ class Member(NamedTuple):
     left_out: str = ""
 
 
-def archive_kind(file: Any) -> str:
+def archive_kind(file: Any, limits: Limits) -> str:
     """``zip``, ``tar``, or an empty string for anything else, by the first bytes; `file` is read from."""
     try:
         window = Window(Source(file, ""))
@@ -60,7 +63,7 @@ def archive_kind(file: Any) -> str:
             return "zip"
         for _ in range(MAX_NESTING - 1):
             if name := compression_of(head):
-                window = Window(Unpacked(window, name))
+                window = Window(Unpacked(window, name, limits))
                 head = window.peek(BLOCK)
     except UnreadableError:  # a compression that needs another package: the capture reader says so
         return ""
@@ -78,7 +81,7 @@ def _is_tar(head: bytes) -> bool:
     return claimed in tar.calc_chksums(head)
 
 
-def members(kind: str, file: Any) -> Iterator[Member]:
+def members(kind: str, file: Any, limits: Limits) -> Iterator[Member]:
     """The members of an archive in its own order, folders left out; each is valid until the next is asked for.
 
     Raises
@@ -86,7 +89,7 @@ def members(kind: str, file: Any) -> Iterator[Member]:
     UnreadableError
         Where the archive breaks, or reaches a bound; after all members before.
     """
-    walk = _zip_members(file) if kind == "zip" else _tar_members(file)
+    walk = _zip_members(file) if kind == "zip" else _tar_members(file, limits)
     try:
         for number, member in enumerate(walk):
             if number >= MAX_MEMBERS:
@@ -100,7 +103,7 @@ def members(kind: str, file: Any) -> Iterator[Member]:
         raise UnreadableError(str(error.strerror or error), "bad_archive") from None
 
 
-def _tar_members(file: Any) -> Iterator[Member]:
+def _tar_members(file: Any, limits: Limits) -> Iterator[Member]:
     ends: list[Exception] = []
 
     class Header(tarfile.TarInfo):
@@ -119,7 +122,7 @@ def _tar_members(file: Any) -> Iterator[Member]:
                 raise tarfile.ReadError(f"an extended header of {self.size} bytes")
             return super()._proc_member(archive)  # type: ignore[misc]
 
-    stream = _Stream(_unpacked(file))
+    stream = _Stream(_unpacked(file, limits))
     try:
         yield from _tar_walk(stream, Header, ends)
     except tarfile.TarError:
@@ -144,10 +147,10 @@ def _tar_walk(stream: _Stream, header: type[tarfile.TarInfo], ends: list[Excepti
         raise tarfile.ReadError(f"{told}, at byte {archive.offset}")
 
 
-def _unpacked(file: Any) -> Window:
+def _unpacked(file: Any, limits: Limits) -> Window:
     window = Window(Source(file, ""))
     if name := compression_of(window.peek(8)):
-        window = Window(Unpacked(window, name))
+        window = Window(Unpacked(window, name, limits))
     return window
 
 

@@ -81,7 +81,7 @@ class _Work:
         capture = self.input.capture
         try:
             with opened(capture) as file:
-                kind = archives.archive_kind(file)
+                kind = archives.archive_kind(file, self.options.limits)
             with opened(capture) as file:
                 if kind:
                     self._archive(kind, file)
@@ -124,7 +124,9 @@ class _Work:
         left_out: Counter[str] = Counter()
         with self._second_walk(kind) as twins:
             try:
-                for label, member in self._members(archives.members(kind, hashed), twins, left_out):
+                for label, member in self._members(
+                    archives.members(kind, hashed, self.options.limits), twins, left_out
+                ):
                     made_of = self._member(label, *member, left_out)
                     if made_of:
                         made.append(made_of)
@@ -148,7 +150,7 @@ class _Work:
             yield None
             return
         with opened(self.input.capture) as file:
-            yield archives.members(kind, file)
+            yield archives.members(kind, file, self.options.limits)
 
     def _members(
         self, walk: Iterator[archives.Member], twins: Iterator[archives.Member] | None, left_out: Counter[str]

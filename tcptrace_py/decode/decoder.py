@@ -27,7 +27,7 @@ from tcptrace_py.decode.kinds import (
 )
 from tcptrace_py.decode.nets import Nets
 from tcptrace_py.decode.rare import PEEL
-from tcptrace_py.options import Limits
+from tcptrace_py.options import FIXED, Limits
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tcptrace_py.decode.printed import PrintedDecoder
     from tcptrace_py.decode.quotes import QuotedError
 
-MAX_PEELED = 24  # headers of one frame that the compiled walk leaves to others, of whatever kind
+MAX_PEELED = FIXED["max_peeled"].default  # headers of a frame that the compiled walk leaves to others
 DEFAULT = Limits()
 VLAN = "vlan"
 ICMP, ICMP_6 = IP_PROTOCOL + 1, IP_PROTOCOL + 58
@@ -106,8 +106,8 @@ class Decoder:
         self._max_tunnels = limits.max_tunnels
         self._payloads = payloads
         self._reached: Counter[str] = Counter()
-        self._nets = Nets(self._reached)
-        self._joiner = Joiner(self._reached, limits.max_datagrams)
+        self._nets = Nets(self._reached, limits.max_networks)
+        self._joiner = Joiner(self._reached, limits)
         self._printed: PrintedDecoder | None = None
         self._frames: Frames
         self._whole: bytes | None = None  # what the walk reads, unless it is the frames' own buffer

@@ -12,15 +12,18 @@ from bisect import bisect_left
 from struct import pack, unpack_from
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcptrace_py.options import FIXED
+
 if TYPE_CHECKING:
     from collections import Counter
 
-MAX_OCTETS = 65_535
-MAX_HELD = 64 << 20  # octets of all datagrams together, with what a piece itself takes
+    from tcptrace_py.options import Limits
+
+MAX_OCTETS = FIXED["max_datagram"].default
 PIECE_COST = 128
 ANY_PROTOCOL = -1  # IPv6 fragments of one datagram need not agree on it (RFC 8200 section 4.5)
 AUTHENTICATION = 51
-TIMEOUT_NS = 60 * 10**9
+TIMEOUT_NS = FIXED["fragment_timeout"].default * 10**9
 
 Key = tuple[int, bytes, bytes, int, int]  # network, source, destination, identification, protocol
 
@@ -110,8 +113,8 @@ class Whole(NamedTuple):
 class Joiner:
     """All datagrams in pieces, within bounds: the oldest leave first."""
 
-    def __init__(self, reached: Counter[str], most: int) -> None:
-        self._most = most
+    def __init__(self, reached: Counter[str], limits: Limits) -> None:
+        self._most, self._most_octets = limits.max_datagrams, limits.max_fragment_octets
         self._reached = reached
         self._open: dict[Key, Datagram] = {}
         self._held = 0
@@ -174,7 +177,7 @@ class Joiner:
             self._drop(oldest)
 
     def _make_room(self) -> None:
-        while self._open and (len(self._open) >= self._most or self._held >= MAX_HELD):
+        while self._open and (len(self._open) >= self._most or self._held >= self._most_octets):
             self._reached["max_datagrams" if len(self._open) >= self._most else "max_fragment_octets"] += 1
             self._drop(next(iter(self._open)))
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 TUNNEL = 1 << 63
 VLAN_BITS = 12
-MAX_NETWORKS = 1 << 17  # that are not plain VLANs
 OTHERS = (1 << 64) - 1  # all beyond them, together
 ROOM = 48  # a number below 1 << ROOM takes another VLAN id
 
@@ -25,7 +24,8 @@ ROOM = 48  # a number below 1 << ROOM takes another VLAN id
 class Nets:
     """The networks that are not plain VLANs: number to what it is, and back."""
 
-    def __init__(self, reached: Counter[str]) -> None:
+    def __init__(self, reached: Counter[str], most: int) -> None:
+        self._most = most
         self._reached = reached
         self._number: dict[tuple[int, str, int | None], int] = {}
         self._name: list[str] = []
@@ -36,7 +36,7 @@ class Nets:
             return net << VLAN_BITS | tag
         key = (net, kind, tag)
         number = self._number.get(key)
-        if number is None and len(self._name) == MAX_NETWORKS:
+        if number is None and len(self._name) == self._most:
             self._reached["max_networks"] += 1
             return OTHERS
         if number is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcptrace_py.decode import _batch as b
+from tcptrace_py.options import FIXED
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -24,8 +25,8 @@ CHAINS = 919
 SYN, ACK = 2, 16
 M32 = 0xFFFFFFFF
 NEAR, FAR = 1 << 20, 1 << 28
-MAX_REMEMBERED_SYNS = 1 << 16
-MAX_REMEMBERED_PAIRS = 1 << 18
+MAX_REMEMBERED_SYNS = FIXED["max_remembered_syns"].default
+MAX_REMEMBERED_PAIRS = FIXED["max_remembered_pairs"].default
 
 _End = tuple[str, int]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from tcptrace_py.options import FIXED
 from tcptrace_py.vocabulary import Unused
 
 MAPPED = 0xFFFF << 32
 ICMP_HEADER = 8
 EXTENSIONS = (0, 43, 60, 135, 139, 140)
-MAX_EXTENSIONS = 8  # headers of a quoted IPv6 packet before its TCP
+MAX_EXTENSIONS = FIXED["max_quoted_extensions"].default
 TCP = 6
 
 

@@ -27,6 +27,7 @@ from tcptrace_py.decode.kinds import (
     WLAN,
     Next,
 )
+from tcptrace_py.options import FIXED
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def gtp_user(data: bytes) -> Peeled:
     return _ip_if_so(data, at, "gtp")
 
 
-MAX_GTP_EXTENSIONS = 8
+MAX_GTP_EXTENSIONS = FIXED["max_gtp_extensions"].default
 
 
 def _ip_if_so(data: bytes, at: int, tunnel: str) -> Peeled:

@@ -9,6 +9,7 @@ from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from tcptrace_py.decode.kinds import LINK, LLC, WLAN, Next
+from tcptrace_py.options import FIXED
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 DATA = 2  # frame type; of its subtypes bit 4 says "no data", bit 8 "QoS"
 A_MSDU_PRESENT = 0x80
 AVS_MAGIC = 0x80211001
-MAX_PARTS = 64  # MSDUs of one aggregate; what follows them is left out
+MAX_PARTS = FIXED["max_parts"].default  # MSDUs of one aggregate
 TSFT, FLAGS, MORE_WORDS = 1, 2, 1 << 31  # radiotap presence bits
 PADDED = 0x20  # radiotap flag: the MAC header is filled up to a multiple of 4
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import socket
 import struct
 from functools import lru_cache
@@ -32,6 +31,8 @@ def text(hi: int, lo: int) -> str:
 
 def community_id(one: tuple[int, int, int], other: tuple[int, int, int]) -> str:
     """Community ID v1, seed 0, of two endpoints (hi, lo, port); the same whichever comes first."""
+    import hashlib  # here: it loads all of OpenSSL, and the summary does without
+
     ends = []
     for hi, lo, port in (one, other):
         address = struct.pack(">I", lo & 0xFFFFFFFF) if is_v4(hi, lo) else packed(hi, lo)

@@ -3,6 +3,9 @@
 from tcptrace_py.decode._batch cimport Batch
 from tcptrace_py.flows._table cimport FlowTable
 
+cdef extern from *:
+    ctypedef bint flag "unsigned char"  # a bint of one octet: an int's four would cost a connection two cache lines
+
 cdef class Hole:
     cdef public long long lo, hi, left, row, frame, time, told, sure
     cdef public bint lost
@@ -57,7 +60,7 @@ cdef extern from *:
 cdef class Endpoint:
     # touched by every segment, so they stand together
     cdef public unsigned char side, proved, state, ttl, other_ttl, other_ttl_n
-    cdef public bint seen, based, has_isn, has_tsval, initial_over, any_good_sum, timestamps
+    cdef public flag seen, based, has_isn, has_tsval, initial_over, any_good_sum, timestamps
     cdef public int pending, raw_window, wscale, mss, probe_kind, dup_acks, id_steps, id_good
     cdef public unsigned int base, last_tsval, ts_recent
     cdef public unsigned short last_id, syn_id
@@ -72,9 +75,9 @@ cdef class Endpoint:
     cdef public long long rtt_n, rtt_min, rtt_max
     cdef public double rtt_sum, rtt_squares, srtt, rttvar
     # state
-    cdef public bint fin_passed, ack_of_fin_passed, ack_of_syn_passed
-    cdef public bint sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
-    cdef public bint sack_permitted
+    cdef public flag fin_passed, ack_of_fin_passed, ack_of_syn_passed
+    cdef public flag sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
+    cdef public flag sack_permitted
     cdef public unsigned long long queue
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
@@ -105,8 +108,8 @@ cdef class Connection:
     cdef public Endpoint client, server
     cdef public Connection older
     cdef public unsigned char client_side, roles_from, split, rst_side, reset_by
-    cdef public bint simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed, shown
-    cdef public bint rst_accepted, reset_after_close
+    cdef public flag simultaneous, tfo_used, refused, evicted, synack_first, steady, ended, timed, shown
+    cdef public flag rst_accepted, reset_after_close
     cdef public unsigned int steps_checked, steps_failed
     cdef public long long conn_id, end, last_row, closed_time, queued_time
     cdef public unsigned long long found, found_conn, rst_bits, rst_stood

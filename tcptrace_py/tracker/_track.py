@@ -116,7 +116,7 @@ CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
 WORST = cython.declare(cython.Py_ssize_t, 20)
 FARTHEST = cython.declare(cython.Py_ssize_t, 18)
 FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
-WHOLE = cython.declare(cython.long, 688)  # octets of an endpoint
+WHOLE = cython.declare(cython.long, 640)  # octets of an endpoint
 NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
 
 # S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
@@ -730,10 +730,8 @@ class Tracker:
             conn = cython.cast(Connection, self.by_slot[slot])
             if conn is not None:
                 self.end(conn)
-        self.by_slot.clear()
-        self.closed.clear()
-        self.closed_head = 0
-        self.spare.clear()
+        if self.finished is not None:  # else they stay until the tracker goes: taking them apart is work, too
+            self.by_slot.clear()
 
     def evict(self, how_many):
         """Write out early: closed ones, then half-open ones, then the longest idle."""

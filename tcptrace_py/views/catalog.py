@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import EXIT_MEANING, UsageError
-from tcptrace_py.options import BOUNDS, Bound
+from tcptrace_py.options import BOUNDS, FIXED, Bound
 from tcptrace_py.tables.disagreements import DISAGREEMENTS
 from tcptrace_py.tables.on_demand import ON_DEMAND
 from tcptrace_py.tables.parity import VIEWS
@@ -98,6 +98,7 @@ def entries() -> Iterator[Entry]:
         for word, meaning in words.items():
             yield Entry(section, word, meaning, {})
     yield from (Entry("bound", bound.name, bound.meaning, _bound_facts(bound)) for bound in BOUNDS)
+    yield from (Entry("bound", bound.name, bound.meaning, _bound_facts(bound)) for bound in FIXED.values())
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
     views = {name: view.columns for name, view in VIEWS.items()}
@@ -107,7 +108,8 @@ def entries() -> Iterator[Entry]:
 
 
 def _bound_facts(bound: Bound) -> dict[str, str]:
-    return _known({"default": str(bound.default), "when reached": bound.reached, "marks": bound.mark})
+    how = "fixed" if bound.name in FIXED else "default"
+    return _known({how: str(bound.default), "when reached": bound.reached, "marks": bound.mark})
 
 
 def _anomaly_facts(anomaly: Anomaly) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import Field, dataclass, field, fields
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -77,6 +76,8 @@ _QUIET = _keyword("quiet", bool, typer.Option("--quiet", "-q", help="No progress
 
 def nanoseconds(text: str) -> int:
     """Seconds as they are typed, exactly."""
+    from decimal import Decimal, InvalidOperation
+
     try:
         ns = Decimal(text) * 10**9
     except InvalidOperation as error:

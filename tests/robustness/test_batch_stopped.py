@@ -225,7 +225,7 @@ def test_hostile_69_no_tmp_no_home_no_language_no_terminal(tmp_path, source, who
         "PYTHONPATH": os.pathsep.join(sys.path[1:]),
     }
     root = Path(tt.__file__).parents[1]
-    program = [sys.executable, "-m", "tcptrace_py.views.cli", "batch", str(source), "-o", str(tmp_path / "out")]
+    program = [sys.executable, "-m", "tcptrace_py", "batch", str(source), "-o", str(tmp_path / "out")]
     done = subprocess.run(
         [*program, "-t", "connections", "--timeline", "-j", "2"],
         env=env,

@@ -8,7 +8,7 @@ import pytest
 
 import tcptrace_py as tt
 from bench import __main__ as harness
-from bench import programs
+from bench import hostile, programs
 from bench.generator import make
 from bench.measure import Cost, FailedError, interleaved, run
 from bench.stages import measure as stages_of
@@ -120,6 +120,22 @@ def test_a_file_of_one_s_own(monkeypatch, tmp_path, capsys):
     assert (written[0], written[1], written[-1]) == ("a", "<!-- generated: figures -->", "z")
     assert "Medians of 1 rounds." in written[2]
     assert [line.split(" | ")[0] for line in written[8:10]] == ["| tcpflows analyze", "| tcpflows timeline to Parquet"]
+
+
+def test_floods_beside_the_ordinary(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(hostile, "PACKETS", {"syns": 1_000_000})
+    report = tmp_path / "report.md"
+    report.write_text(
+        "<!-- generated: figures -->\nold\n<!-- end -->\n<!-- generated: floods -->\n<!-- end -->\n", "utf-8"
+    )
+    monkeypatch.setattr(sys, "argv", ["bench", "--floods", "--quick", f"--folder={tmp_path}", f"--markdown={report}"])
+    assert harness.main() == 0
+    written = report.read_text("utf-8").splitlines()
+    assert written[1] == "old"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in written if line.startswith("| ")]
+    assert [row[:2] for row in cells[1:]] == [["medium", "2,000"], ["syns", "2,000"]]
+    assert [row[4] for row in cells[1:2]] == ["1.00"]
+    assert not list(tmp_path.glob("flood-*"))
 
 
 def test_stages_are_those_of_the_pipeline():

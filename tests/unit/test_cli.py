@@ -18,7 +18,7 @@ from tcptrace_py.options import Limits
 from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.views.cli import app
 
-RUN = "import hand_made; hand_made.install(); from tcptrace_py.views.cli import main; main()"
+RUN = "import hand_made; hand_made.install(); from tcptrace_py.__main__ import main; main()"
 HERE = Path(__file__).parent
 
 
@@ -333,7 +333,7 @@ def test_help_and_catalog_load_nothing_heavy(command):
 import os, sys
 os._exit = sys.exit  # so that there is an after
 sys.argv = ["tcpflows", *{command!r}]
-from tcptrace_py.views.cli import main
+from tcptrace_py.__main__ import main
 try:
     main()
 finally:
@@ -350,7 +350,7 @@ sys.path.insert(0, {str(HERE)!r})
 import hand_made
 hand_made.install()
 sys.argv = ["tcpflows", "analyze", "hand.pcap", "--fail-on", "error"]
-from tcptrace_py.views.cli import main
+from tcptrace_py.__main__ import main
 try:
     main()
 finally:
@@ -395,7 +395,7 @@ def killed(source, **options):
     trace.batches = batches
     return trace
 module.analyze = killed
-from tcptrace_py.views.cli import main
+from tcptrace_py.__main__ import main
 main()
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}

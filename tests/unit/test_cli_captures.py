@@ -112,7 +112,7 @@ def test_a_table_is_the_same_from_a_file_a_compressed_file_and_a_pipe(tutorial, 
     assert plain[0] == 0
     assert plain[1].count("\n") == 10
     assert tcpflows("analyze", *args, packed) == plain
-    command = [sys.executable, "-m", "tcptrace_py.views.cli", "analyze", *args, "-"]
+    command = [sys.executable, "-m", "tcptrace_py", "analyze", *args, "-"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with tutorial.open("rb") as stdin:
         piped = subprocess.run(command, stdin=stdin, env=environment, capture_output=True, check=True)

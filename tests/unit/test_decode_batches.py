@@ -96,7 +96,7 @@ def test_payloads_where_all_of_one_was_captured(kind: type[Decoder]) -> None:
 
 
 def test_nets() -> None:
-    nets = Nets(Counter())
+    nets = Nets(Counter(), 4)
     assert (nets.name(0), nets.name(5), nets.name(3 << 12 | 5)) == ("", "vlan 5", "vlan 3.5")
     vxlan = nets.inside(5, "vxlan", 42)
     assert (vxlan, nets.name(vxlan)) == (1 << 63, "vlan 5, vxlan 42")

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from tcptrace_py.decode import fragments
+from tcptrace_py.options import Limits
 from tests import packets as p
 from tests.decoding import decoded, one, why_unused
 from tests.packets import frames
@@ -165,9 +166,8 @@ def test_oldest_leaves_when_there_are_too_many() -> None:
     assert [row["frame"] for row in result.rows] == [4098]
 
 
-def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fragments, "MAX_HELD", 4096)
-    joiner = fragments.Joiner(Counter(), 4096)
+def test_what_is_held_is_bounded() -> None:
+    joiner = fragments.Joiner(Counter(), Limits(max_fragment_octets=4096))
     for number in range(200):
         piece = p.ipv4(b"x" * 1000, ip_id=number, fragment=0x2000 | number % 100)
         assert joiner.add_ipv4(piece, 0, number) is None

@@ -66,7 +66,7 @@ def test_a_capture_without_connections(tmp_path):
 
 
 def test_a_pipe_is_told_as_well():
-    command = [sys.executable, "-m", "tcptrace_py.views.cli", "explain", "-q", "-", "0"]
+    command = [sys.executable, "-m", "tcptrace_py", "explain", "-q", "-", "0"]
     data = (FIXTURES / "four_way.pcap").read_bytes()
     done = subprocess.run(command, input=data, capture_output=True, check=True)
     assert done.stdout.decode() == tt.analyze(FIXTURES / "four_way.pcap")[0].explain()

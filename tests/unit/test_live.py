@@ -1,6 +1,7 @@
 """Rows as they come: those of a finished analysis, but for what later evidence corrects; nothing is hoarded."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import tcptrace_py as tt
 from tcptrace_py import pipeline
 from tcptrace_py.errors import UsageError
 from tcptrace_py.live import Live
-from tcptrace_py.options import Options
+from tcptrace_py.options import Limits, Options
 from tcptrace_py.tables.build import as_rows
 from tests.agreement import rows_of
 from tests.containers import TEN, frames_of, pcap
@@ -58,12 +59,11 @@ def test_what_was_noted_for_a_second_reading_is_let_go(monkeypatch):
     assert set(held) == {0}
 
 
-def test_pairs_beyond_the_bound_are_forgotten(monkeypatch):
-    monkeypatch.setattr("tcptrace_py.live.MAX_PAIRS", 2)
+def test_pairs_beyond_the_bound_are_forgotten():
     ports = (1, 1, 2, 3, 1)
     resets = [ethernet(ipv4(tcp(RST, seq=n, sport=port))) for n, port in enumerate(ports)]
     hours = [(n * 3600 * 10**9, frame) for n, frame in enumerate(resets, 1)]
-    live = Live(io.BytesIO(pcap(hours)), SMALL, "connections")
+    live = Live(io.BytesIO(pcap(hours)), replace(SMALL, limits=Limits(max_pairs=2)), "connections")
     got = sorted((row["conn_id"], row["instance"]) for row in rows(live))
     assert [instance for _, instance in got] == [0, 1, 0, 0, 0]
     assert live.summary.captures[0]["limits"] == ["max_pairs: 2"]

@@ -72,7 +72,7 @@ def test_the_longer_example_runs(monkeypatch, tmp_path, capsys):
 
 def test_two_commands_set_everything_up():
     assert re.findall(r"<!-- command: (\w+) -->", README) == ["run", "tests"]
-    assert documents.command("tests").endswith(" -m pytest")
+    assert " -m pytest " in documents.command("tests")
     capture = documents.command("run").split()[-1]
     assert (documents.ROOT / capture).stat().st_size > 0
 

@@ -156,8 +156,8 @@ class Door:
             raise result.exception
         return result
 
-    def connections(self, data: bytes) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(self.run(data, "-t", "connections").stdout)["connections"]
+    def connections(self, data: bytes, *options: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.run(data, "-t", "connections", *options).stdout)["connections"]
         return rows
 
     def __call__(self, data: bytes, *options: str) -> Answer:

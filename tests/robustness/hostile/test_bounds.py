@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 import tcptrace_py as tt
 from tcptrace_py.capture import reader as capture_reader
 from tcptrace_py.decode import decoder as everyday
-from tcptrace_py.decode import fragments, nets, numbering
+from tcptrace_py.decode import numbering
 from tcptrace_py.errors import UnsupportedError
+from tcptrace_py.options import BOUNDS as DECLARED
+from tcptrace_py.options import FIXED
 from tcptrace_py.views.cli import app
 from tests.containers import enhanced, interface, option, pcap, pcap_record, pcapng, section, snoop
 from tests.packets import (
@@ -75,12 +77,12 @@ def acknowledged(number):
 
 
 TEXT = "12:00:00.1 IP 10.0.0.1.5 > 10.0.0.2.80: Flags [S], seq 1, win 5, length 0\n"
-# name: patched bound, input within it, input beyond it, how often it is reached then
+# name: another bound than the default, or where it stands; input within it, input beyond it, how often it is reached
 BOUNDS = {
     "max_record": (None, pcap(TEN), pcap() + pcap_record(START, b"x", claimed=262_145), 1),
     "max_block": (None, pcapng(TEN), pcapng(TEN) + enhanced(1, b"x", length=(16 << 20) + 4), 1),
     "max_interfaces": (
-        ("tcptrace_py.capture.interfaces.MAX_INTERFACES", 3),
+        3,
         section() + interface() * 3,
         section() + interface() * 4,
         1,
@@ -118,12 +120,12 @@ BOUNDS = {
         1,
     ),
     "max_networks": (
-        (nets, "MAX_NETWORKS", 2),
+        2,
         capture(*(ethernet(vxlan(ethernet(SEGMENT), vni)) for vni in range(2))),
         capture(*(ethernet(vxlan(ethernet(SEGMENT), vni)) for vni in range(4))),
         2,
     ),
-    "max_fragment_octets": ((fragments, "MAX_HELD", 400), capture(*datagrams(3)), capture(*datagrams(4)), 1),
+    "max_fragment_octets": (400, capture(*datagrams(3)), capture(*datagrams(4)), 1),
     "max_datagram": (
         None,
         capture(ethernet(ipv4(bytes(8), fragment=0x1FFE))),
@@ -144,12 +146,23 @@ BOUNDS = {
 @pytest.mark.parametrize("name", BOUNDS)
 def test_bound(tmp_path, monkeypatch, name):
     patched, within, beyond, times = BOUNDS[name]
-    if patched:
+    asked = ("--limit", f"{name}={patched}") if isinstance(patched, int) else ()
+    if isinstance(patched, tuple):
         monkeypatch.setattr(*patched)
     analyze = Door("file", tmp_path)
-    assert analyze(within).capture["limits"] == []
-    answer = analyze(beyond)
+    assert analyze(within, *asked).capture["limits"] == []
+    answer = analyze(beyond, *asked)
     assert answer.capture["limits"] == [f"{name}: {times}"]
+
+
+def test_every_bound_is_in_the_catalog_and_only_tested_ones():
+    elsewhere = {
+        *("max_connections", "max_ranges", "max_unacked", "max_repeats", "max_amendments"),  # floods
+        *("max_zstd_window", "max_xz_memory", "max_uncompressed", "max_compressions"),  # compressed inputs
+        *("max_datagrams", "max_pairs", "max_gaps_told", "max_members", "max_nesting"),  # below; following; archives
+    }
+    declared = {bound.name for bound in DECLARED} | FIXED.keys()
+    assert declared == BOUNDS.keys() | elsewhere
 
 
 def test_max_datagrams(tmp_path):
@@ -164,10 +177,9 @@ def test_snoop_has_the_bound_of_a_record_too(tmp_path):
     assert Door("file", tmp_path)(bytes(data)).capture["limits"] == ["max_record: 1"]
 
 
-def test_networks_beyond_the_bound_are_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(nets, "MAX_NETWORKS", 2)
+def test_networks_beyond_the_bound_are_one(tmp_path):
     data = capture(*(ethernet(vxlan(ethernet(SEGMENT), vni)) for vni in range(5)))
-    rows = Door("file", tmp_path).connections(data)
+    rows = Door("file", tmp_path).connections(data, "--limit", "max_networks=2")
     assert [row["network"] for row in rows] == ["vxlan 0", "vxlan 1", "others"]
 
 

@@ -130,18 +130,16 @@ def test_40_trailing_junk(analyze, story, name):
     assert (answer.story, answer.capture["reason"]) == (story, "trailing_junk")
 
 
-def test_40_a_window_beyond_the_bound(analyze, monkeypatch):
-    monkeypatch.setattr("tcptrace_py.capture.compression.MAX_ZSTD_WINDOW", 1 << 20)
+def test_40_a_window_beyond_the_bound(analyze):
     shape = zstandard.ZstdCompressionParameters(window_log=22)
     packer = zstandard.ZstdCompressor(compression_params=shape).compressobj()
-    answer = analyze(packer.compress(WHOLE) + packer.flush())
+    answer = analyze(packer.compress(WHOLE) + packer.flush(), "--limit", f"max_zstd_window={1 << 20}")
     assert (answer.code, answer.said) == (4, "the zstd data wants a window of more than 1 MiB")
     assert answer.capture["reason"] == "memory_limit"
 
 
-def test_40_memory_beyond_the_bound(analyze, monkeypatch):
-    monkeypatch.setattr("tcptrace_py.capture.compression.MAX_XZ_MEMORY", 1 << 20)
-    answer = analyze(lzma.compress(WHOLE))
+def test_40_memory_beyond_the_bound(analyze):
+    answer = analyze(lzma.compress(WHOLE), "--limit", f"max_xz_memory={1 << 20}")
     assert (answer.code, answer.said) == (4, "the xz data wants more memory than 1 MiB")
 
 

@@ -29,7 +29,7 @@ class Followed:
 
     def __init__(self, *args, stdin=None, stdout=subprocess.PIPE):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-m", "tcptrace_py.views.cli", "analyze", "-q", "--follow", *map(str, args)]
+        command = [sys.executable, "-m", "tcptrace_py", "analyze", "-q", "--follow", *map(str, args)]
         self.process = subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
         self.lines = queue.Queue()
         if self.process.stdout:
@@ -333,7 +333,7 @@ def test_44_what_cannot_be_followed(tmp_path, args, said):
 
 @pytest.mark.parametrize("follow", [[], ["--follow"]])
 def test_43_standard_input_is_closed(follow):
-    command = f"exec {sys.executable} -m tcptrace_py.views.cli analyze -q {' '.join(follow)} - <&-"
+    command = f"exec {sys.executable} -m tcptrace_py analyze -q {' '.join(follow)} - <&-"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (4, "", "tcpflows: -: standard input is closed\n")
