@@ -21,6 +21,29 @@ trace.connections[["client_ip", "server_ip", "handshake", "teardown", "closed_fi
 print(connection.ladder(width=106))
 
 # %% [markdown]
+# ## The textbook's lines
+#
+# A textbook shows the opening and the closing alone, as `tcpdump` prints them without times: a SYN with a number *j*, a
+# SYN-ACK with a number *k* that acknowledges *j* + 1, an ACK; then FIN, ACK, FIN, ACK. Printed text is a capture, too.
+
+# %%
+import io
+
+LINES = """\
+IP 192.168.1.116.3337 > 192.168.1.123.7788: S 3626544836:3626544836(0)
+IP 192.168.1.123.7788 > 192.168.1.116.3337: S 1739326486:1739326486(0) ack 3626544837
+IP 192.168.1.116.3337 > 192.168.1.123.7788: . ack 1739326487
+IP 192.168.1.116.3337 > 192.168.1.123.7788: F 3626544837:3626544837(0) ack 1739326487
+IP 192.168.1.123.7788 > 192.168.1.116.3337: . ack 3626544838
+IP 192.168.1.123.7788 > 192.168.1.116.3337: F 1739326487:1739326487(0) ack 3626544838
+IP 192.168.1.116.3337 > 192.168.1.123.7788: . ack 1739326488
+"""
+textbook = tt.analyze(io.BytesIO(LINES.encode()), tables=["connections", "timeline", "states"])[0]
+print(textbook.ladder(width=106))
+
+# %% [markdown]
+# What the lines do not print (times, windows, some numbers) is not known, and is left empty. Back to the real capture.
+#
 # ## The timeline
 #
 # One row a segment. `seq` and `ack` are the numbers on the wire; `rel_seq` and `rel_ack` count from the first SYN of
@@ -71,6 +94,17 @@ closing[["direction", "flags", "rel_seq", "rel_ack", "steps", "client_state", "s
 # %%
 states = trace.states[["endpoint", "state", "entered_frame", "proved_frame", "left_frame"]]
 states
+
+# %% [markdown]
+# The same over time, client above server; and which end was in which state 20 ms after the first packet, as `ss -tan`
+# would have told on the two hosts. `possible` lists what the server may have been in by then: its own next segment
+# comes later.
+
+# %%
+connection.plot("states")
+
+# %%
+trace.states_at("+20ms")[["endpoint", "state", "local_ip", "local_port", "proved", "possible"]]
 
 # %% [markdown]
 # ## The other way to close: three segments

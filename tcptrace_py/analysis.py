@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tcptrace_py import pipeline, tracker
+from tcptrace_py.connection import Connection
 from tcptrace_py.errors import UsageError
 from tcptrace_py.options import Limits, Options
-from tcptrace_py.trace import Connection, Summary, Trace, name_of, rereadable
+from tcptrace_py.summary import Summary
+from tcptrace_py.trace import Trace, name_of, rereadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
 from tcptrace_py.errors import UsageError
-from tcptrace_py.trace import name_of, summary_of
+from tcptrace_py.summary import summary_of
+from tcptrace_py.trace import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tcptrace_py.options import Options
-    from tcptrace_py.trace import Summary
+    from tcptrace_py.summary import Summary
 
 TABLES = ("connections", "timeline", "states")
 

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
 from tcptrace_py.capture import CaptureSet
+from tcptrace_py.connection import Connection
 from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
-from tcptrace_py.vocabulary import ANOMALIES, Handshake, Teardown
+from tcptrace_py.summary import summary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     import pandas as pd
     import pyarrow as pa
 
     from tcptrace_py.options import Options
+    from tcptrace_py.views.report.plots import Plot
 
 KEPT = frozenset({"connections", "states", "events"})  # tables that a pass gathers as it goes
-
-
-@dataclass
-class Summary:
-    """What happened in one input, in counts.
-
-    `joined` is, for a set of files, the row that `captures` would have if they were one; for others it is None.
-    `findings` maps the name of an anomaly to (segments, connections) that have it; `worst` holds rows of the
-    `connections` table, the worst first, at most twenty (`instance` is not known there, so it is None).
-    """
-
-    captures: list[dict[str, Any]]
-    packets: int
-    segments: int
-    connections: int
-    start_ns: int | None
-    end_ns: int | None
-    by_handshake: dict[str, int]
-    by_teardown: dict[str, int]
-    findings: dict[str, tuple[int, int]]
-    worst: list[dict[str, Any]]
-    joined: dict[str, Any] | None = None
 
 
 class Trace:
@@ -126,19 +105,19 @@ class Trace:
         """The `events` table: a row a finding."""
         return self._frame("events")
 
-    def batches(self, table: str, conn_id: int | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, table: str, conn_id: int | Collection[int] | None = None) -> Iterator[pa.RecordBatch]:
         """A table as Arrow record batches, in bounded memory for the timeline of an input that can be read again.
 
         Parameters
         ----------
         table : str
             One of the five.
-        conn_id : int, optional
-            The timeline of this connection alone.
+        conn_id : int or collection of int, optional
+            The timeline of this connection, or of these, alone.
         """
         _check([table])
         if table == "timeline":
-            yield from self._timeline(conn_id)
+            yield from self._timeline({conn_id} if isinstance(conn_id, int) else conn_id)
         else:
             self._gather({table})
             yield from self._batches[table]
@@ -186,6 +165,82 @@ class Trace:
             pass
         yield as_batch(name, view.rows(replay.records()), view.columns)
 
+    def population(self, step: Any = None) -> pd.DataFrame:
+        """How many endpoints were in which state over time.
+
+        Parameters
+        ----------
+        step : int, str or timedelta, optional
+            Nanoseconds, or a text such as ``"100ms"``; without it, about twenty steps to the whole.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each step and state that occurs: `time`, `state`, `endpoints` in it then, `proved` of these,
+            `most` at once within the step, and how many `entered` it.
+
+        Examples
+        --------
+        >>> import tcptrace_py as tt
+        >>> trace = tt.analyze("tests/fixtures/four_way.pcap")
+        >>> trace.population("100ms").query("state == 'ESTABLISHED'")[["endpoints", "most"]].to_numpy().tolist()
+        [[0, 2], [0, 0]]
+        """
+        import pyarrow as pa
+
+        from tcptrace_py.tables.dataframe import dataframe
+        from tcptrace_py.tables.times import span
+
+        batch = self.population_batch(None if step is None else span(step))
+        return dataframe(pa.Table.from_batches([batch]))
+
+    def states_at(self, time: Any) -> pd.DataFrame:
+        """Which endpoints were in which state at one moment: what ``ss -tan`` would have shown on both hosts.
+
+        Parameters
+        ----------
+        time : int, str or datetime
+            Nanoseconds since 1970; ISO 8601 or seconds since 1970 as text; ``"+1.5s"`` after the first packet.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each end in a state other than CLOSED; `proved` says whether its own segments prove by then that
+            it had entered the state, and `possible` lists every state that it may have been in.
+        """
+        import pyarrow as pa
+
+        from tcptrace_py.tables.dataframe import dataframe
+
+        return dataframe(pa.Table.from_batches([self.standing_batch(time)]))
+
+    def population_batch(self, step_ns: int | None = None) -> pa.RecordBatch:
+        """The same as `population` as an Arrow record batch."""
+        from tcptrace_py.tables.population import population
+
+        first, last = self._span()
+        return population(self._stays(), first, last, step_ns)
+
+    def standing_batch(self, time: Any) -> pa.RecordBatch:
+        """The same as `states_at` as an Arrow record batch."""
+        from tcptrace_py.tables.population import standing
+        from tcptrace_py.tables.times import instant
+
+        return standing(self._stays(), self.arrow("connections"), instant(time, lambda: self._span()[0]))
+
+    def _stays(self) -> Any:
+        from tcptrace_py.tables.population import stays
+
+        self._gather({"connections", "states"})
+        return stays(self.arrow("states"), self.arrow("connections"), self._options.msl2_ns)
+
+    def _span(self) -> tuple[int, int]:
+        """First and last time in the input."""
+        first, last = self.summary.start_ns, self.summary.end_ns
+        if first is None or last is None:
+            raise UsageError(f"{self.path}: nothing in it has a time")
+        return first, last
+
     def to_parquet(self, folder: str | os.PathLike[str], tables: Iterable[str] = ()) -> None:
         """Write each table to ``folder/TABLE.parquet``; all five unless `tables` names some."""
         from tcptrace_py.tables.schema import TABLES, arrow_schema
@@ -197,6 +252,36 @@ class Trace:
             for name in names:
                 for batch in self.batches(name):
                     put(name, batch)
+
+    def plot(self, kind: str = "states") -> Plot:
+        """A graph of the whole capture, for a notebook.
+
+        Parameters
+        ----------
+        kind : {"states", "shapes"}
+            How many endpoints were in which state over time, or how connections were opened and closed.
+        """
+        from tcptrace_py.views.report.plots import plot_trace
+
+        return plot_trace(self, kind)
+
+    def report(
+        self, path: str | os.PathLike[str], *, top: int | None = None, connections: Iterable[int] | None = None
+    ) -> None:
+        """Write one HTML page that says and draws it all, for a browser without a network.
+
+        Parameters
+        ----------
+        path : str or path
+            The page, which appears whole or not at all.
+        top : int, optional
+            How many of the worst connections get graphs and a ladder; without it, as many as fit in 3 MB.
+        connections : iterable of int, optional
+            These connections get them instead.
+        """
+        from tcptrace_py.views.report.page import write
+
+        write(self, Path(path), top=top, chosen=None if connections is None else list(connections))
 
     def _repr_html_(self) -> str:
         from tcptrace_py.views.notebook import trace_html
@@ -244,14 +329,14 @@ class Trace:
         if not self._rereadable:
             raise _gone(self.path, f"analyze(..., tables=[{', '.join(map(repr, sorted(tables)))}])")
 
-    def _timeline(self, conn_id: int | None) -> Iterator[pa.RecordBatch]:
-        from tcptrace_py.tables.timeline import TimelineRows, of_connection
+    def _timeline(self, only: Collection[int] | None) -> Iterator[pa.RecordBatch]:
+        from tcptrace_py.tables.timeline import TimelineRows, of_connections
 
         if "timeline" in self._batches:
-            yield from of_connection(self._batches["timeline"], conn_id)
+            yield from of_connections(self._batches["timeline"], only)
             return
         self._again({"timeline"})
-        rows = TimelineRows(self.path, _amendments(self._done), conn_id)
+        rows = TimelineRows(self.path, _amendments(self._done), only)
         for _ in self._second_reading(rows):
             yield from rows.ready
             rows.ready.clear()
@@ -273,92 +358,6 @@ class Trace:
         frame = dataframe(self.arrow(table))
         frame.attrs["table"] = table
         return frame
-
-
-class Connection:
-    """One connection: `record` is its row of the `connections` table.
-
-    Its segments are read from the input when they are asked for; an input that cannot be read again must have been
-    asked for its timeline beforehand.
-    """
-
-    def __init__(self, conn_id: int, trace: Callable[[], Trace], record: dict[str, Any] | None = None) -> None:
-        self.conn_id = conn_id
-        self._trace = trace
-        self._record = record
-
-    @property
-    def trace(self) -> Trace:
-        """The trace that it belongs to."""
-        return self._trace()
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Column -> value of the `connections` table; times are int nanoseconds, None is null."""
-        if self._record is None:
-            from tcptrace_py.tables.build import as_rows
-
-            at = self.conn_id
-            for batch in self.trace.batches("connections"):
-                if at < batch.num_rows:
-                    self._record = as_rows(batch.slice(at, 1))[0]
-                    return self._record
-                at -= batch.num_rows
-            raise IndexError(self.conn_id)
-        return self._record
-
-    @property
-    def timeline(self) -> pd.DataFrame:
-        """The rows of the `timeline` table that belong to this connection."""
-        import pyarrow as pa
-
-        from tcptrace_py.tables.dataframe import dataframe
-        from tcptrace_py.tables.schema import arrow_schema
-
-        rows = list(self.trace.batches("timeline", self.conn_id))
-        return dataframe(pa.Table.from_batches(rows, arrow_schema("timeline")))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The same as plain dictionaries, times in int nanoseconds: for a terminal, without pandas."""
-        from tcptrace_py.tables.build import as_rows
-
-        return [row for batch in self.trace.batches("timeline", self.conn_id) for row in as_rows(batch)]
-
-    def ladder(self, format: str = "text", *, width: int = 100, unfold: bool = False) -> str:  # noqa: A002 - as in plots
-        """The two-column diagram of the connection.
-
-        Parameters
-        ----------
-        format : {"text", "svg", "html"}
-            Plain text, an SVG document, or an HTML page.  A page of your own takes the HTML without its frame from
-            ``tcptrace_py.views.ladder.html``: `fragment` and `CSS`.
-        width : int
-            Columns of the text, 80 or more.
-        unfold : bool
-            Show every segment; long runs of ordinary ones are folded otherwise.
-        """
-        from tcptrace_py.views.ladder.drawing import drawn
-
-        return drawn(self.record, self.rows(), format, width=width, unfold=unfold)
-
-    def explain(self, lang: str = "en", *, width: int = 100) -> str:
-        """The story of the connection in sentences, with its own numbers: steps, states, findings.
-
-        Parameters
-        ----------
-        lang : {"en", "zh"}
-            The language.
-        width : int
-            Columns of the text, at most 100.
-        """
-        from tcptrace_py.views.story.door import explained
-
-        return explained(self, lang, width)
-
-    def _repr_html_(self) -> str:
-        from tcptrace_py.views.notebook import connection_html
-
-        return connection_html(self)
 
 
 def name_of(source: Any) -> str:
@@ -393,33 +392,3 @@ def _amendments(done: pipeline.Pass) -> Any:
     from tcptrace_py.tables.amendments import Amendments
 
     return Amendments(done.tracker.log.states, done.tracker.log.labels)
-
-
-def summary_of(done: pipeline.Pass, path: str) -> Summary:
-    """The summary of a pass."""
-    from tcptrace_py.tables import build, connections
-
-    seen = done.tracker
-    findings = _findings(seen)
-    worst = [entry[2] for entry in sorted(seen.worst, key=lambda entry: entry[:2], reverse=True)]
-    return Summary(
-        captures=build.capture_rows(path, done, findings),
-        joined=build.joined_row(path, done, findings),
-        packets=done.info.packets_read,
-        segments=seen.row,
-        connections=seen.next_id,
-        start_ns=done.info.first_time_ns,
-        end_ns=done.info.last_time_ns,
-        by_handshake={str(h): int(seen.handshakes[i]) for i, h in enumerate(Handshake) if seen.handshakes[i]},
-        by_teardown={str(t): int(seen.teardowns[i]) for i, t in enumerate(Teardown) if seen.teardowns[i]},
-        findings=findings,
-        worst=[connections.record(conn, path, done.decoder.net_name(conn.pair[2]), None) for conn in worst],
-    )
-
-
-def _findings(seen: Any) -> dict[str, tuple[int, int]]:
-    """Segments and connections by anomaly, with what later evidence changed."""
-    segments = [int(number) for number in map(sum, zip(seen.found_segments, seen.log.changed, strict=True))]
-    segments += [0] * len(ANOMALIES)  # those of whole connections
-    found = {a.name: (segments[a.code], int(seen.found_connections[a.code])) for a in ANOMALIES}
-    return {name: numbers for name, numbers in found.items() if any(numbers)}

@@ -22,9 +22,10 @@ from tcptrace_py.dataset.store import Store
 from tcptrace_py.dataset.streams import Hashed, Piece, digest_of, opened
 from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError
 from tcptrace_py.options import Options
+from tcptrace_py.summary import summary_of
 from tcptrace_py.tables import build
 from tcptrace_py.tables.safe_text import safe_text
-from tcptrace_py.trace import KEPT, summary_of
+from tcptrace_py.trace import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

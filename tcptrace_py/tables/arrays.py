@@ -92,10 +92,11 @@ def listed(starts: Numbers, items: pa.Array) -> pa.Array:
 def bit_names(words: Numbers, names: Sequence[str]) -> pa.Array:
     """Words of bits as lists of the bits' names."""
     _, bit, starts = bits_of(words)
-    return listed(starts, text_array(list(names)).take(_indices(bit)))
+    return listed(starts, text_array(list(names)).take(indices(bit)))
 
 
-def _indices(values: Numbers) -> pa.Array:
+def indices(values: Numbers) -> pa.Array:
+    """Positions, as `take` wants them."""
     data = np.ascontiguousarray(values, np.int64)
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
@@ -114,6 +115,9 @@ def from_values(column: Column, values: list[Any]) -> pa.Array:
     if kind == "labels":
         starts = np.cumsum([0, *map(len, values)])
         return listed(starts, text_array([item for value in values for item in value]))
+    if kind == "numbers":
+        starts = np.cumsum([0, *map(len, values)])
+        return listed(starts, indices(np.array([item for value in values for item in value], np.int64)))
     if kind == "label" and column.words:
         place = {word: code for code, word in enumerate(column.values)}
         codes = np.fromiter((0 if value is None else place[value] for value in values), np.int8, len(values))
@@ -124,3 +128,20 @@ def from_values(column: Column, values: list[Any]) -> pa.Array:
         return open_labels(words, np.fromiter((place[value] for value in values), np.int16, len(values)))
     filled = np.fromiter((0 if value is None else value for value in values), NUMBER[kind], len(values))
     return numbers(column, filled, known)
+
+
+def plain(column: pa.Array | pa.ChunkedArray, missing: int = 0) -> Numbers:
+    """The numbers of a column in numpy: times in nanoseconds, labels as their codes, `missing` for null."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole = whole.indices if pa.types.is_dictionary(whole.type) else whole
+    kind = np.dtype("int64") if pa.types.is_timestamp(whole.type) else np.dtype(str(whole.type).replace("double", "f8"))
+    values = np.frombuffer(whole.buffers()[1] or b"", kind)[whole.offset : whole.offset + len(whole)].copy()
+    if whole.null_count:
+        values[~bits(whole.is_valid())] = missing
+    return values
+
+
+def bits(column: pa.BooleanArray) -> Mask:
+    """A column of bool without nulls in numpy."""
+    held = np.frombuffer(column.buffers()[1] or b"", np.uint8)
+    return np.unpackbits(held, bitorder="little")[column.offset : column.offset + len(column)].astype(np.bool_)

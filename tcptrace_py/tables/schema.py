@@ -53,8 +53,9 @@ class Column:
     """One column of a table, declared.
 
     `type` is one of int64, uint8 to uint64, float64, bool, time (ns, UTC), label (few different strings), text,
-    binary16, labels (list of strings), bools (list of bool or null).  `words` names the set in `WORDS` that closes
-    the values of a label column; empty for an open set.  `zeek`, `tshark`, `tcptrace`: the nearest equivalent there.
+    binary16, labels (list of strings), numbers (list of int64), bools (list of bool or null).  `words` names the set in
+    `WORDS` that closes the values of a label column; empty for an open set.  `zeek`, `tshark`, `tcptrace`: the nearest
+    equivalent there.
     """
 
     name: str
@@ -108,6 +109,13 @@ TIMELINE = (
     ),
     _c("rel_seq", "int64?", "octets", "Sequence number counted from the sender's SYN (0), unwrapped", tshark="tcp.seq"),
     _c("rel_ack", "int64?", "octets", "Acknowledgment counted from the peer's SYN (0), unwrapped", tshark="tcp.ack"),
+    _c(
+        "rel_sack",
+        "numbers",
+        "octets",
+        "SACK blocks, left and right edge of each, counted as rel_ack is",
+        tshark="tcp.options.sack_le, tcp.options.sack_re",
+    ),
     _c("payload_bytes", "uint32?", "octets", "TCP payload by the IP header's length", tshark="tcp.len"),
     _c("wire_bytes", "uint32?", "octets", "Length of the frame on the wire", tshark="frame.len"),
     _c(
@@ -400,6 +408,7 @@ def arrow_type(column: Column) -> pa.DataType:
         "text": pa.string(),
         "binary16": pa.binary(16),
         "labels": pa.list_(pa.string()),
+        "numbers": pa.list_(pa.int64()),
         "bools": pa.list_(pa.bool_()),
     }
     return compound.get(column.type) or pa.type_for_alias(column.type)

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from tcptrace_py.decode import _batch
+from tcptrace_py.peers.circle import ahead
 from tcptrace_py.tables import arrays
 from tcptrace_py.tables.schema import TIMELINE, arrow_schema, flag_letters
 from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy.typing as npt
 
@@ -47,13 +48,13 @@ OPTION_MARKS = {name.lower(): getattr(_batch, name) for name in ("BAD_OPTION", "
 class TimelineRows:
     """Takes the rows of one pass and makes record batches of them.
 
-    `only`: keep the rows of these connections alone (a conn_id, or None for all).
+    `only`: keep the rows of these connections alone (None: of all).
     """
 
-    def __init__(self, capture: str, amendments: Amendments | None, only: int | None = None) -> None:
+    def __init__(self, capture: str, amendments: Amendments | None, only: Collection[int] | None = None) -> None:
         self.capture = capture
         self.amendments = amendments
-        self.only = only
+        self.only = None if only is None else np.array(sorted(only), np.int64)
         self.schema = arrow_schema("timeline")
         self.ready: list[pa.RecordBatch] = []
         self.first_row = 0
@@ -68,7 +69,7 @@ class TimelineRows:
         if self.amendments is not None:
             self.amendments.apply(self.first_row, labels)
         self.first_row += n
-        keep: Any = slice(None) if self.only is None else np.flatnonzero(labels["conn"] == self.only)
+        keep: Any = slice(None) if self.only is None else np.flatnonzero(np.isin(labels["conn"], self.only))
         if self.only is None or len(keep):
             self.ready.append(self._batch(batch, tracker, labels, keep))
 
@@ -133,6 +134,7 @@ class TimelineRows:
         made["rtt_ambiguous"] = arrays.booleans(column("rtt_ambiguous") != 0, column("rtt") >= 0)
         made["rel_seq"] = arrays.numbers(COLUMN["rel_seq"], column("rel_seq"), sequenced)
         made["rel_ack"] = arrays.numbers(COLUMN["rel_ack"], column("rel_ack"), acked)
+        made["rel_sack"] = _blocks(batch, keep, column("rel_ack"), acked)
         made["conn_id"] = arrays.numbers(COLUMN["conn_id"], labels["conn"][keep])
         made["direction"] = arrays.labels(COLUMN["direction"], column("direction"))
         for name in ("client_state", "server_state"):
@@ -143,6 +145,17 @@ class TimelineRows:
         held = (column("failed")[row] >> step & 1) == 0
         made["steps_ok"] = arrays.listed(starts, arrays.booleans(held, (column("checked")[row] >> step & 1) == 1))
         return made
+
+
+def _blocks(batch: Any, keep: Any, rel_ack: Numbers, acked: Numbers) -> pa.Array:
+    """The edges of each row's SACK blocks, as far from its acknowledgment as they stand in the header."""
+    edges = np.where(acked, batch.column("sack_n")[keep].astype(np.int64) * 2, 0)
+    starts = np.zeros(len(edges) + 1, np.int64)
+    np.cumsum(edges, out=starts[1:])
+    row = np.repeat(np.arange(len(edges)), edges)
+    raw = np.asarray(batch.sack)[: batch.n][keep][row, np.arange(len(row)) - starts[row]].astype(np.int64)
+    counted = rel_ack[row] + ahead(raw, batch.column("ack")[keep][row].astype(np.int64))
+    return arrays.listed(starts, arrays.indices(counted))
 
 
 class Held:
@@ -181,13 +194,13 @@ def amended(batch: pa.RecordBatch, amendments: Amendments, first_row: int) -> pa
     return pa.RecordBatch.from_arrays(final, schema=batch.schema)
 
 
-def of_connection(batches: list[pa.RecordBatch], conn_id: int | None) -> Iterator[pa.RecordBatch]:
-    """The rows of one connection, or all."""
+def of_connections(batches: list[pa.RecordBatch], only: Collection[int] | None) -> Iterator[pa.RecordBatch]:
+    """The rows of these connections, or all."""
     for batch in batches:
-        if conn_id is None:
+        if only is None:
             yield batch
         else:
-            mask = arrays.booleans(_values(batch.column("conn_id"), np.uint32) == conn_id)
+            mask = arrays.booleans(np.isin(_values(batch.column("conn_id"), np.uint32), sorted(only)))
             yield batch.filter(mask)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcptrace_py.errors import EXIT_MEANING, UsageError
 from tcptrace_py.options import BOUNDS, FIXED, Bound
 from tcptrace_py.tables.disagreements import DISAGREEMENTS
+from tcptrace_py.tables.on_demand import ON_DEMAND
 from tcptrace_py.tables.parity import VIEWS
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES, Column
 from tcptrace_py.views.ink import Line, Part, line
@@ -63,6 +64,9 @@ SECTIONS = {
     "bound": "Bounds on memory and time (`--limit NAME=NUMBER`)",
     "exit": "Exit codes",
     **{table: f"Table `{table}`" for table in TABLES},
+    "population": "Table `population` (`tcpflows states`)",
+    "standing": "Table `standing` (`tcpflows states --at`)",
+    "throughput": "Table `throughput` (the graph of that name in `tcpflows report`)",
     "disagreements": "Disagreements with other programs (`tcpflows compare-tools`)",
     **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
@@ -98,7 +102,7 @@ def entries() -> Iterator[Entry]:
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
     views = {name: view.columns for name, view in VIEWS.items()}
-    for table, columns in {**TABLES, "disagreements": DISAGREEMENTS, **views}.items():
+    for table, columns in {**TABLES, **ON_DEMAND, "disagreements": DISAGREEMENTS, **views}.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
 

@@ -99,7 +99,7 @@ class Choice(NamedTuple):
 def analyze(request: Request) -> ExitCode:
     """Everything that ``tcpflows analyze`` does."""
     watched = _watched(request.fail_on)
-    kind = _kind(request)
+    kind = kind_of(request)
     if request.follow:
         return _follow(request, kind, watched)
     if request.schema:
@@ -171,7 +171,7 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
     return request.verdict.code()
 
 
-def _kind(request: Request) -> str:
+def kind_of(request: Request) -> str:
     """The form of the output: as asked for, as the output's name says, or what suits the question."""
     if request.kind:
         kind = request.kind

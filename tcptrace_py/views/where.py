@@ -11,13 +11,13 @@ import contextlib
 import difflib
 import re
 from array import array
-from datetime import datetime
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.errors import UsageError
 from tcptrace_py.tables.schema import TABLES, Column
+from tcptrace_py.tables.times import UNITS, iso
 from tcptrace_py.views.wording import shortened
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Mask = Callable[[pa.RecordBatch], pa.Array]
 
 CONSTANTS = {"true": True, "false": False, "null": None}
-UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
 COMPARISONS = {
     ast.Eq: "equal",
     ast.NotEq: "not_equal",
@@ -41,7 +40,6 @@ MIRRORED = {"less": "greater", "less_equal": "greater_equal", "greater": "less",
 _TOKEN = re.compile(
     r"""(?P<text>"[^"]*"|'[^']*')|(?<![\w.])(?P<number>\d+(?:\.\d+)?)(?P<unit>ns|us|ms|s|min|h)\b|(?P<has>\bhas\b)"""
 )
-_INSTANT = re.compile(r"([\d-]{10})(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?Z?")
 HELP = "comparisons, and, or, not, in, has, parentheses; numbers with ns, us, ms, s, min or h; texts in quotes"
 
 
@@ -173,6 +171,8 @@ class _Condition:
     def _against(self, how: str, column: Column, given: Value) -> Mask:
         if column.type in {"labels", "bools"}:
             raise UsageError(f"--where: {column.name} is a list: write {column.name} has ...")
+        if column.type == "numbers":
+            raise UsageError(f"--where: {column.name} is a list of numbers, which cannot be compared")
         value = _fitting(column, given.value)
         if value is None:
             if how not in {"equal", "not_equal"}:
@@ -259,11 +259,8 @@ def _time(column: Column, value: Any) -> int:
     """Nanoseconds since 1970: given as such, or as ISO 8601 in UTC."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    form = _INSTANT.fullmatch(str(value))
-    day, clock, fraction = form.groups() if form else ("", "", "")
-    with contextlib.suppress(ValueError):
-        moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}+00:00")
-        return int(moment.timestamp()) * 10**9 + int((fraction or "0").ljust(9, "0"))
+    with contextlib.suppress(UsageError):
+        return iso(str(value))
     raise UsageError(f"--where: {column.name} is a time, such as '2026-01-31T12:00:00.5Z'; not {value!r}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import struct
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,14 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 FOUR_WAY = FIXTURES / "four_way.pcap"
 LOSS = FIXTURES / "loss_bulk.pcap"
 ALL = list(TABLES)
+
+
+def packets_of(path):
+    data = path.read_bytes()[24:]
+    while data:
+        (size,) = struct.unpack("<I", data[8:12])
+        yield data[16 : 16 + size]
+        data = data[16 + size :]
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------
@@ -115,6 +124,25 @@ def test_the_timeline_of_one_connection():
         assert conn.rows() == mine
         assert conn.timeline.frame.tolist() == [row["frame"] for row in mine]
     assert sum(len(conn.rows()) for conn in trace) == len(whole)
+
+
+def test_sack_blocks_are_counted_as_acknowledgments_are():
+    """Against the header itself: edges as far from the raw acknowledgment as these from the counted one."""
+    held = {}
+    for frame, data in enumerate(packets_of(LOSS), start=1):
+        blocks = []
+        transport = data[(data[0] & 15) * 4 :]
+        options = transport[20 : (transport[12] >> 4) * 4]
+        while options and options[0]:
+            kind, size = options[0], 1 if options[0] == 1 else options[1]
+            if kind == 5:
+                blocks = struct.unpack(f">{(size - 2) // 4}I", options[2:size])
+            options = options[size:]
+        held[frame] = [(edge - int.from_bytes(transport[8:12])) % 2**32 for edge in blocks]
+    timeline = tt.analyze(LOSS).timeline
+    counted = {row.frame: [edge - row.rel_ack for edge in row.rel_sack] for row in timeline.itertuples()}
+    assert counted == held
+    assert sum(map(bool, held.values())) == 17
 
 
 def test_stream_gives_the_rows_of_connections():

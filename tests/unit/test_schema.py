@@ -11,7 +11,7 @@ from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, SEGMENT_ANOMALIES, State,
 COLUMNS = [(table, column) for table, columns in TABLES.items() for column in columns]
 KINDS = {
     *("bool", "uint8", "uint16", "uint32", "uint64", "int64", "float64"),
-    *("time", "label", "text", "binary16", "labels", "bools"),
+    *("time", "label", "text", "binary16", "labels", "numbers", "bools"),
 }
 
 

@@ -11,7 +11,7 @@ from tcptrace_py.views.story.telling import story
 if TYPE_CHECKING:
     from typing import Any
 
-    from tcptrace_py.trace import Connection
+    from tcptrace_py.connection import Connection
     from tcptrace_py.views.story.said import Section
 
 
