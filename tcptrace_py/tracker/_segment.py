@@ -168,6 +168,7 @@ class Journal:
         given: cython.int = end.pending_at(which)
         at: cython.longlong = end.since[given]
         after: cython.longlong
+        k: cython.int
         if at < seg.row and end.estimate_at(at, which) != end.estimate_at(at, -1):
             while at < seg.row:
                 after = end.next_since(at, seg.row, which)
@@ -177,7 +178,10 @@ class Journal:
         if drop:
             end.take(which, 1)
         else:
-            end.since[given] = seg.row
+            at = end.since[given]
+            for k in range(which, end.pending):  # a segment arrives whole: a FIN on a SYN with the SYN
+                if end.since[end.pending_at(k)] == at:
+                    end.since[end.pending_at(k)] = seg.row
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
