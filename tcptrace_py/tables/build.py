@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-AT_ONCE = 4096  # connections made into rows together
+AT_ONCE = 1024  # connections made into rows together
 QUALITY = (
     "duplicate_packet",
     "cap_one_sided",
@@ -105,7 +105,7 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 class EndedStates:
     """The `states` rows of connections, made as each ends, for whoever has many connections and little room.
 
-    The changes that the rows are made of take ten times the room of the rest of a connection; they are let go.
+    The changes that the rows are made of are let go.
     """
 
     def __init__(self, capture: str) -> None:
@@ -121,7 +121,7 @@ class EndedStates:
         for some in _some_at_once(ended):
             self._made.append(as_batch("states", [row for conn in some for row in state_rows(conn, self.capture)]))
             for conn in some:
-                conn.changes.clear()
+                del conn.changes[:]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in the order of connections."""
