@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STORY = FOLDER.parent
-CALLS = {"tell": 1, "tell_n": 2, "say": 1, "N_": 1, "Said": 1}  # functions that take a message, or both of its forms
+CALLS = {"tell": 1, "tell_n": 2, "forms": 2, "say": 1, "N_": 1, "Said": 1}
+"""Functions that take a message, or both of its forms."""
+
 HEADER = """\
 msgid ""
 msgstr ""

@@ -1,5 +1,6 @@
 """``tcpflows explain`` on real captures: which connections it tells, in which language, what it refuses."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,12 @@ def test_what_is_refused(args, code, message):
 def test_a_language_that_is_not_there_is_refused_in_python():
     with pytest.raises(UsageError, match="there is no language 'fr'; there are en, zh"):
         tt.analyze(CAPTURE)[0].explain("fr")
+
+
+def test_without_unicode_the_marks_are_words():
+    command = [sys.executable, "-m", "tcptrace_py.views.cli", "explain", "-q", CAPTURE, "0"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert "\n  Step 1 ok, frame 1\n" in done.stdout.decode("ascii")
 
 
 def test_no_pandas_is_needed():

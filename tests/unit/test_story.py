@@ -1,26 +1,26 @@
 """The story of a connection: the facts that a textbook states, in every language; complete; no number of its own."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from hand_made import record, row
 
 import tcptrace_py as tt
+from scripts import messages
 from tcptrace_py.views.ink import plain
 from tcptrace_py.views.story.door import explained, sections
+from tcptrace_py.views.story.introduction import introduction
 from tcptrace_py.views.story.language import Language, languages
 from tcptrace_py.views.story.page import columns, lines, wrapped
 from tcptrace_py.views.story.said import Said
-from tcptrace_py.views.story.telling import introduction, story
+from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
+from tcptrace_py.views.story.steps import SENTENCES
+from tcptrace_py.views.story.telling import story
+from tcptrace_py.vocabulary import Handshake, RolesFrom, Step, Teardown
 from tests import seg
 from tests.ladders import SCENARIOS, capture_of
 from tests.stories import all_said, foreign_numbers, untold
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-messages = __import__("messages")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TUTORIAL = """\
@@ -197,6 +197,11 @@ def test_w_differs_from_v_where_data_were_sent_in_between():
     assert "2258320184\uff08v\uff09的 ACK 以来\uff0c服务器又发送了 30 字节\uff0c因此 w 与 v 不同" in step(
         conn, "zh", "第 3 步 ✓\uff0c帧 13"
     )
+
+
+def test_every_shape_role_and_step_has_its_words():
+    assert (set(OPENING), set(CLOSING), set(ROLES)) == (set(Handshake), set(Teardown), set(RolesFrom))
+    assert set(SENTENCES) == {step.name for step in Step}
 
 
 # -- every scenario ---------------------------------------------------------------------------------------------------

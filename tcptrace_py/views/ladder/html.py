@@ -98,13 +98,15 @@ def fragment(ladder: Ladder) -> str:
     client, server = ends(ladder)
     caption = [f"<p><b>{escaped(title(ladder))}</b></p>", *(f"<p>{escaped(fact)}</p>" for fact in facts(ladder))]
     caption += [f"<p>{_span(part)}</p>" for part in about_the_whole(ladder)]
-    heads = f"<th>client <small>{escaped(client)}</small></th><th>segment</th>"
-    heads += f"<th>server <small>{escaped(server)}</small></th><th>steps and findings</th>"
+    heads = '<th scope="col" class="tf-number">frame</th><th scope="col" class="tf-number">time, s</th>'
+    heads += f'<th scope="col">client <small>{escaped(client)}</small></th><th scope="col">segment</th>'
+    heads += f'<th scope="col">server <small>{escaped(server)}</small></th><th scope="col">steps and findings</th>'
     return (
         f'<figure class="tf-ladder" aria-label="{escaped(title(ladder))}">\n'
         f"<figcaption>{''.join(caption)}</figcaption>\n<table>\n"
-        f'<thead><tr><th class="tf-number">frame</th><th class="tf-number">time, s</th>{heads}</tr></thead>\n'
-        "<tbody>\n" + "\n".join(_rows(ladder)) + f"\n</tbody>\n</table>\n{_legend(ladder)}</figure>\n"
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        + "\n".join(_rows(ladder))
+        + f"\n</tbody>\n</table>\n{_legend(ladder)}</figure>\n"
     )
 
 

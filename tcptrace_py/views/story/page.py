@@ -22,9 +22,17 @@ CLOSING = "\uff0c\u3002\uff1b\uff1a\u3001\uff09\u300b\u300d\uff01\uff1f"  # punc
 OPENING = "\uff08\u300a\u300c"  # and that ends none
 
 
-def lines(sections: Iterable[Section], language: Language, width: int) -> Iterator[Line]:
-    """The sections as lines of at most `width` columns, and of `WIDEST`."""
+ASCII_MARKS = str.maketrans({"\N{CHECK MARK}": "ok", "\N{BALLOT X}": "WRONG"})
+
+
+def lines(sections: Iterable[Section], language: Language, width: int, *, ascii_marks: bool = False) -> Iterator[Line]:
+    """The sections as lines of at most `width` columns, and of `WIDEST`; `ascii_marks`: no check marks."""
     width = min(width, WIDEST)
+    for parts in _lines(sections, language, width):
+        yield [Part(text.translate(ASCII_MARKS), style) for text, style in parts] if ascii_marks else parts
+
+
+def _lines(sections: Iterable[Section], language: Language, width: int) -> Iterator[Line]:
     for number, section in enumerate(sections):
         if number:
             yield []
