@@ -14,7 +14,8 @@ from tcptrace_py.views.story.said import N_, Instant, Paragraph, Said, Section, 
 from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
 from tcptrace_py.views.story.steps import SENTENCES, Step
 from tcptrace_py.views.wording import endpoint
-from tcptrace_py.vocabulary import STATE_MEANING, State
+from tcptrace_py.vocabulary import STATE_MEANING, STEP_MEANING, State
+from tcptrace_py.vocabulary import Step as VocabularyStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,20 +160,27 @@ def _told_steps(row: Row, record: Row, names: Names, seen: _Seen, *, moves: bool
 
 
 def _mark(row: Row) -> tuple[Said, str]:
-    """The steps that a segment is, with their verdicts, and its frame."""
-    frame = tell("frame {frame}", frame=row["frame"])
+    """The steps that a segment is, with their verdicts, its frame, and where the RFC describes the steps."""
     steps = [
         tell("step {number} {verdict}", number=int(name[-1]), verdict=MARKS[holds][0])
         if name[-1].isdecimal()
         else tell("RST")
         for name, holds in zip(row["steps"], row["steps_ok"], strict=True)
     ]
-    mark = frame
-    for step in reversed(steps):
-        mark = tell("{first}, {rest}", first=step, rest=mark)
+    mark = _listed([*steps, tell("frame {frame}", frame=row["frame"])])
+    sources = dict.fromkeys(STEP_MEANING[VocabularyStep[name]][1] for name in row["steps"])
+    if sources:
+        mark = tell("{mark} ({sources})", mark=mark, sources=_listed([Said(source) for source in sources]))
     verdicts = set(row["steps_ok"])
     worst = next((holds for holds in (False, None, True) if holds in verdicts), None)
     return mark, MARKS[worst][1]
+
+
+def _listed(things: list[Said]) -> Said:
+    *before, listed = things
+    for thing in reversed(before):
+        listed = tell("{first}, {rest}", first=thing, rest=listed)
+    return listed
 
 
 NOW = N_("{who} is now in {state}."), N_("{who} is now in {state} ({meaning}).")
