@@ -295,6 +295,25 @@ def test_a_wrong_answer_is_told_as_wrong(stories):
 # -- around it --------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_sent_again_is_told_where_it_belongs(stories):
+    (told_sections,) = (told_ for name, _, told_ in stories if name == "open/ack_of_handshake_lost")
+    opening = next(section for section in told_sections if section.heading.message == "Opening")
+    marks = [Language().sentence(paragraph.mark) for paragraph in opening.paragraphs if paragraph.mark]
+    assert [mark.partition(" (")[0] for mark in marks] == [
+        "Step 1 ✓, frame 1", "Step 2 ✓, frame 2", "Step 3 ✓, frame 3", "Step 2 ✓, frame 4", "Step 3 ✓, frame 5",
+    ]  # fmt: skip
+
+
+def test_of_very_many_steps_the_first_are_told():
+    rows = [
+        row(i, i, "s2c", "R", (i, None, 0), "UNKNOWN/UNKNOWN", steps=["reset"], steps_ok=[None]) for i in range(1, 1001)
+    ]
+    known = record(findings=[], handshake="not_seen", teardown="open", roles_from="port")
+    (opening,) = (section for section in story(known, rows, [], []) if section.heading.message == "Opening")
+    assert len(opening.paragraphs) == 1 + 40 + 1
+    assert Language().sentence(opening.paragraphs[-1].said[0]) == "There are more, the last one on frame 1000."
+
+
 def test_a_number_that_begins_anew_says_so(tmp_path):
     script = seg.parse((FIXTURES.parent / "scenarios/open/three_way.seg").read_text())
     conn = tt.analyze(seg.write(script, tmp_path / "wrap.pcap", isns=(2**32 - 1, 7000)))[0]

@@ -27,6 +27,7 @@ PEERS = {"client": "server", "server": "client"}
 SIDES = {"client": N_("the client {address}"), "server": N_("the server {address}")}
 SHORT = {"client": N_("the client"), "server": N_("the server")}
 MEANINGS = {state.name: meaning for state, meaning in STATE_MEANING.items()}
+MOST = 40  # paragraphs of a section
 MARKS = {True: ("✓", "right"), False: ("✗", "wrong"), None: ("?", "faint")}
 
 
@@ -97,23 +98,35 @@ def _steps(record: Row, rows: Sequence[Row], names: Names) -> tuple[list[Paragra
     """The steps of the opening and those of the close, and what else changes a state, as paragraphs."""
     seen = _Seen()
     states = _States(rows, names)
-    opening: list[Paragraph] = []
-    closing: list[Paragraph] = []
+    opening: list[tuple[Row, Paragraph]] = []
+    closing: list[tuple[Row, Paragraph]] = []
     for i, row in enumerate(rows):
         changes = list(states.after(i))
         told = list(_told_steps(row, record, names, seen, moves=states.moves(i)))
         if changes and not told and row["flags"]:
             who = names.sides[SENDERS[row["direction"]]]
             told.append(tell("{who} sends a segment with the flags {flags}.", who=who, flags=row["flags"]))
-        closing_now = bool(closing) or any(name.startswith("teardown") for name in row["steps"])
         seen.add(row)
-        if not told and not changes:
-            continue
-        mark, style = _mark(row)
-        into = closing if closing_now or seen.complete else opening
-        into.append(Paragraph((*told, *changes), mark, style))
+        if told or changes:
+            mark, style = _mark(row)
+            into = closing if _closes(row, begun=bool(closing), complete=seen.complete) else opening
+            into.append((row, Paragraph((*told, *changes), mark, style)))
         seen.complete = seen.complete or "handshake_3" in row["steps"]
-    return opening, closing
+    return _bounded(opening), _bounded(closing)
+
+
+def _closes(row: Row, *, begun: bool, complete: bool) -> bool:
+    """Whether a segment is told as part of the close: a FIN, a RST after the handshake, what follows them."""
+    kinds = {name.partition("_")[0] for name in row["steps"]}
+    return "teardown" in kinds or (begun and "handshake" not in kinds) or (complete and "reset" in kinds)
+
+
+def _bounded(told: list[tuple[Row, Paragraph]]) -> list[Paragraph]:
+    """The paragraphs, of very many the first ones: a thousand RSTs are no story."""
+    shown = [paragraph for _, paragraph in told[:MOST]]
+    if len(told) > MOST:
+        shown.append(Paragraph((tell("There are more, the last one on frame {frame}.", frame=told[-1][0]["frame"]),)))
+    return shown
 
 
 class _Seen:
