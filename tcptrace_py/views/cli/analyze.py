@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tcptrace_py.errors import ExitCode
-from tcptrace_py.views.cli.door import Captures, Debug, door
+from tcptrace_py.views.cli.door import Captures, Debug, Form, door
 from tcptrace_py.views.reading import Reading, reads
 
 EXAMPLES = """\
@@ -22,17 +21,6 @@ EXAMPLES = """\
   tcpflows analyze capture.pcap --fail-on error,cap_loss
   tcpflows analyze ring_00001.pcapng+
 """
-
-
-class Form(StrEnum):
-    """How a table is written."""
-
-    table = "table"
-    json = "json"
-    ndjson = "ndjson"
-    csv = "csv"
-    parquet = "parquet"
-    arrow = "arrow"
 
 
 @door(EXAMPLES)

@@ -31,6 +31,17 @@ ConnId = Annotated[int, typer.Argument(metavar="ID", help="The connection's numb
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an internal error came from.")]
 
 
+class Form(StrEnum):
+    """How a table is written."""
+
+    table = "table"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
+
+
 class RowForm(StrEnum):
     """How rows are written to standard output."""
 
