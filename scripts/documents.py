@@ -134,6 +134,9 @@ MAKERS: dict[str, Callable[[], str]] = {
     "explain": lambda: terminal("explain", f"{FIXTURES}/three_segment.pcap", "0"),
     "explain-zh": lambda: terminal("explain", f"{FIXTURES}/three_segment.pcap", "0", "--lang", "zh"),
     "analyze": lambda: terminal("analyze", f"{FIXTURES}/loss_bulk.pcap"),
+    "tutorial-show": lambda: terminal("show", "docs/examples/handshake.txt", "0"),
+    "tutorial-explain": lambda: terminal("explain", "docs/examples/handshake.txt", "0"),
+    "tutorial-states": lambda: terminal("analyze", f"{FIXTURES}/four_way.pcap", "--table", "states"),
     "state-diagram": state_diagram,
     "exit-codes": exit_codes,
     "bounds": bounds,
@@ -156,12 +159,23 @@ def picture(name: str) -> str:
     return tt.analyze(ROOT / PICTURES[name])[0].ladder("svg")
 
 
+def whole_files() -> Iterator[tuple[Path, str]]:
+    """Files of which nothing is written by hand."""
+    from scripts import manual
+    from tcptrace_py.views.catalog import as_markdown, found
+
+    yield ROOT / "docs/reference.md", as_markdown(found(None))
+    yield ROOT / "docs/commands.md", manual.markdown()
+    yield ROOT / "man/tcpflows.1", manual.man_page()
+
+
 def made() -> Iterator[tuple[Path, str]]:
     """Every file that is made here, or has parts that are, as it should be."""
     for path in documents():
         yield path, renewed(path.read_text("utf-8"))
     for name in PICTURES:
         yield ROOT / name, picture(name)
+    yield from whole_files()
 
 
 def documents() -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,6 @@ from tcptrace_py.summary import Summary
 from tcptrace_py.trace import Trace, name_of, rereadable
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
 
     from tcptrace_py.capture.following import Following
@@ -48,9 +48,10 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
 
     Parameters
     ----------
-    source : str, path, binary file object, or iterable of (timestamp, bytes)
+    source : str, path, list of paths, binary file object, or iterable of (timestamp, bytes)
         A capture of any format, compressed or not, or tcpdump's printed text; ``"-"`` is standard input.
-        A dpkt reader is such an iterable.
+        A list of paths is one capture that was cut into these files; so is ``"cap_00001.pcap+"``: that file and those
+        beside it that continue it, by their names and times.  A dpkt reader is an iterable of (timestamp, bytes).
     tables : str or iterable of str
         Tables to keep from the first reading.  Others are made on first use by reading the input again; an input
         that cannot be read twice (a pipe, an iterable) has only those named here.  The timeline of a file is always
@@ -91,7 +92,20 @@ def analyze(  # noqa: PLR0913 - options, all with defaults, all by keyword
     options = Options(
         reader, link_type, verify_checksums, msl2_ns, idle_timeout_ns, batch_size, overlaps, resync, limits
     )
-    return Trace(source, options, frozenset([tables] if isinstance(tables, str) else tables), progress)
+    return Trace(_joined(source), options, frozenset([tables] if isinstance(tables, str) else tables), progress)
+
+
+def _joined(source: Any) -> Any:
+    """The set of files that a source stands for, if it does."""
+    if isinstance(source, str) and source.endswith("+"):
+        from tcptrace_py.capture.rotation import set_named  # here: few ask for it
+
+        return set_named(source) or source
+    if isinstance(source, (list, tuple)) and source and all(isinstance(each, (str, os.PathLike)) for each in source):
+        from tcptrace_py.capture import CaptureSet
+
+        return CaptureSet(tuple(map(os.fspath, source)))
+    return source
 
 
 def follow(path: str | os.PathLike[str]) -> Following:
@@ -129,7 +143,7 @@ def stream(source: Any, **options: Any) -> Iterator[Connection]:
     """
     from tcptrace_py.tables.build import Instances, connection
 
-    chosen = replace(DEFAULT, **options)
+    chosen, source = replace(DEFAULT, **options), _joined(source)
     path = name_of(source)
     instances = Instances()
 

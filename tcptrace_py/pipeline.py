@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcptrace_py.capture import CaptureInfo, Mark, open_capture
+from tcptrace_py.capture import CaptureInfo, CaptureSet, Joined, Mark, open_capture
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import Batch, Decoder
 from tcptrace_py.decode.links import is_decoded, named
@@ -20,7 +20,7 @@ from tcptrace_py.tracker import Tracker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcptrace_py.capture import Extent, Frames
+    from tcptrace_py.capture import Frames, Reader
     from tcptrace_py.decode import QuotedError
     from tcptrace_py.options import Options
 
@@ -33,15 +33,35 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True)
+class Counts:
+    """How many of each there were, up to a point or between two."""
+
+    unused: list[int]
+    rows: int
+    connections: int
+    limits: Counter[str]
+
+    def since(self, before: Counts | None) -> Counts:
+        """What came after an earlier point."""
+        if before is None:
+            return self
+        unused = [now - then for now, then in zip(self.unused, before.unused, strict=True)]
+        rows, connections = self.rows - before.rows, self.connections - before.connections
+        return Counts(unused, rows, connections, self.limits - before.limits)
+
+
+@dataclass(slots=True)
 class Pass:
-    """What one pass over an input leaves behind."""
+    """What one pass over an input leaves behind; `parts` are the files that it consists of, and what each gave."""
 
     info: CaptureInfo
     tracker: Any
     flows: FlowTable
     decoder: Any
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
-    extent: Extent | None = None  # what was read of a file
+    extent: Any = None  # what was read of a file; of each file of a set
+    parts: list[tuple[CaptureInfo, Counts]] = field(default_factory=list)
+    _counted: Counts | None = None
 
     @property
     def unused(self) -> list[int]:
@@ -51,12 +71,30 @@ class Pass:
     @property
     def limits(self) -> Counter[str]:
         """How often each bound was reached, by its name."""
-        reached: Counter[str] = self.info.limits + self.decoder.limits + Counter(self.tracker.reached)
+        return self.info.limits + self._reached
+
+    @property
+    def _reached(self) -> Counter[str]:
+        reached: Counter[str] = self.decoder.limits + Counter(self.tracker.reached)
         return reached
+
+    @property
+    def counts(self) -> Counts:
+        """What there was so far."""
+        return Counts(self.unused, self.tracker.row, self.tracker.next_id, self._reached)
+
+    def end_part(self, info: CaptureInfo) -> None:
+        """Count what a file has given that is at its end."""
+        now = self.counts
+        self.parts.append((info, now.since(self._counted)))
+        self._counted = now
 
     def tell_undecoded_links(self) -> None:
         """Frames of a link type that is not decoded make a result partial; an input of nothing else is unsupported."""
-        info = self.info
+        for info in {id(info): info for info in (self.info, *(info for info, _ in self.parts))}.values():
+            self._tell_undecoded_links(info)
+
+    def _tell_undecoded_links(self, info: CaptureInfo) -> None:
         links = {link: number for link, number in info.link_types.items() if not is_decoded(link)}
         if not links:
             return
@@ -135,18 +173,12 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
         _overlaps(options),
     )
     decoder = _decoder(options)
-    with open_capture(
-        source,
-        link_type=options.link_type,
-        reader=options.reader,
-        resync=options.resync,
-        limits=options.limits,
-        extent=before.extent if before else None,
-    ) as reader:
+    with _opened(source, options, before.extent if before else None) as reader:
         done = Pass(reader.info, seen, flows, decoder)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
             with _no_cycles():
+                stage.end_parts(reader.parts)
                 stage.take(frames, live=reader.live)
             if progress is not None:
                 progress(reader.bytes_read, reader.bytes_total)
@@ -155,12 +187,25 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
             decoder.finish()
             stage.flush()
             seen.finish()
+            stage.end_parts(reader.parts)
     done.extent = reader.extent
     done.tell_undecoded_links()
     done.check()
     if before is not None:
         done.check_same(before)
     yield done
+
+
+def _opened(source: Any, options: Options, extent: Any) -> Reader | Joined:
+    how: dict[str, Any] = {
+        "link_type": options.link_type,
+        "reader": options.reader,
+        "resync": options.resync,
+        "limits": options.limits,
+    }
+    if isinstance(source, CaptureSet):
+        return Joined(source, extent, how)
+    return open_capture(source, extent=extent, **how)
 
 
 def _decoder(options: Options) -> Any:
@@ -211,6 +256,14 @@ class _Stage:
         self.slots = memoryview(zeros("i", capacity))
         self.sides = memoryview(zeros("B", capacity))
         self.since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
+
+    def end_parts(self, ended: list[CaptureInfo]) -> None:
+        """Count what each file has given that has ended since."""
+        done = self.done
+        if len(done.parts) < len(ended):
+            self.flush()
+        for info in ended[len(done.parts) :]:
+            done.end_part(info)
 
     def take(self, frames: Frames, *, live: bool) -> None:
         """Decode a run of frames, and track each batch that is full; of a live input whatever there is."""

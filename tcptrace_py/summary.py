@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class Summary:
     """What happened in one input, in counts.
 
+    `joined` is, for a set of files, the row that `captures` would have if they were one; for others it is None.
     `findings` maps the name of an anomaly to (segments, connections) that have it; `worst` holds rows of the
     `connections` table, the worst first, at most twenty (`instance` is not known there, so it is None).
     """
@@ -29,6 +30,7 @@ class Summary:
     by_teardown: dict[str, int]
     findings: dict[str, tuple[int, int]]
     worst: list[dict[str, Any]]
+    joined: dict[str, Any] | None = None
 
 
 def summary_of(done: pipeline.Pass, path: str) -> Summary:
@@ -39,7 +41,8 @@ def summary_of(done: pipeline.Pass, path: str) -> Summary:
     findings = _findings(seen)
     worst = [entry[2] for entry in sorted(seen.worst, key=lambda entry: entry[:2], reverse=True)]
     return Summary(
-        captures=[build.capture_row(path, done, findings)],
+        captures=build.capture_rows(path, done, findings),
+        joined=build.joined_row(path, done, findings),
         packets=done.info.packets_read,
         segments=seen.row,
         connections=seen.next_id,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
+from tcptrace_py.capture import CaptureSet
 from tcptrace_py.connection import Connection
 from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
 from tcptrace_py.summary import summary_of
@@ -361,6 +362,8 @@ class Trace:
 
 def name_of(source: Any) -> str:
     """What an input is called in the tables."""
+    if isinstance(source, CaptureSet):
+        return source.name
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return str(getattr(source, "name", "<packets>"))
@@ -368,6 +371,8 @@ def name_of(source: Any) -> str:
 
 def rereadable(source: Any) -> bool:
     """Whether an input can be read a second time."""
+    if isinstance(source, CaptureSet):
+        return all(map(rereadable, source.sources))
     return isinstance(source, (str, os.PathLike)) and os.fspath(source) != "-" and Path(source).is_file()
 
 

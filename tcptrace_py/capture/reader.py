@@ -57,6 +57,8 @@ class Reader:
     ----------
     info : CaptureInfo
         What is known of the input; complete once the reader is exhausted.
+    parts : list of CaptureInfo
+        The same, once it is exhausted.
     rereadable : bool
         The input is a regular file named by a path, so that it can be opened again.
     extent : Extent or None
@@ -67,6 +69,7 @@ class Reader:
 
     def __init__(self, batches: Iterator[Frames], info: CaptureInfo, source: Source | None, rows: Rows) -> None:
         self.info = info
+        self.parts: list[CaptureInfo] = []
         self.rereadable = False
         self.extent: Extent | None = None
         self.live = source is not None and source.live
@@ -99,6 +102,7 @@ class Reader:
                 self.info.notes.append(damage.message)
             _note(damage, self.info)
         _sum_up(self.info)
+        self.parts.append(self.info)
         self.extent = self._source.extent() if self._source else None
         self.close()
 

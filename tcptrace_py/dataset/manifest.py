@@ -61,6 +61,7 @@ class Row:
     rows: dict[str, int] = field(default_factory=dict)  # table -> rows
     archive: str | None = None  # the archive that it is a member of
     pattern: str = ""  # which members were asked for
+    files: list[str] = field(default_factory=list)  # of a set of rotated files
     members: list[str] = field(default_factory=list)  # of an archive: names of their files in the dataset
     left_out: dict[str, int] = field(default_factory=dict)  # of an archive: why -> members
 

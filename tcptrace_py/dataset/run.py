@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from tcptrace_py.dataset import work
 from tcptrace_py.dataset.manifest import Row, Settings, name_for, under
 from tcptrace_py.dataset.report import BatchResult, Outcome, Report
 from tcptrace_py.dataset.schedule import AT_ONCE, DaskCluster, GivenExecutor, LocalWorkers, carried_out, cores
-from tcptrace_py.dataset.sources import Input, find, is_address
+from tcptrace_py.dataset.sources import Input, find, is_address, joined
 from tcptrace_py.dataset.store import MANIFEST, Store
 from tcptrace_py.errors import UsageError
 from tcptrace_py.options import Options
@@ -39,6 +40,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     *,
     tables: Iterable[str] = DEFAULT_TABLES,
     pattern: str = "",
+    join: bool = True,
     workers: int | None = None,
     executor: Executor | None = None,
     scheduler: str = "",
@@ -60,6 +62,10 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         What to make of each capture; `captures` always.  `timeline` takes a second reading, and much space.
     pattern : str
         Only files in folders, and members of archives named in `sources`, that match this (as in a shell).
+    join : bool
+        Read files that one capture was cut into (``tcpdump -C``, ``-G``; ``dumpcap -b``) as one, so that a connection
+        that spans files is one.  Such a set is recognised by names that differ in numbers only, the same format, link
+        type and interfaces, and times that adjoin; it is named for its first file, with a ``+`` behind it.
     workers : int, optional
         Processes; default the cores.
     executor : concurrent.futures.Executor, optional
@@ -85,13 +91,17 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         When the dataset cannot be written, or another batch is writing to it.
     """
     named = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
-    chosen = _Batch(Store(Path(dataset)), _settings(tables, options), progress or (lambda _so_far, _bad: None))
+    store, settings = Store(Path(dataset)), _settings(tables, options)
     given = _workers(workers, executor, scheduler)
-    with chosen.store.locked():
-        chosen.store.make(chosen.settings.tables)
+    with store.locked():
+        store.make(settings.tables)
+        chosen = _Batch(store, settings, progress or (lambda _so_far, _bad: None))
         found = find([os.fspath(each) for each in named], pattern, Path(dataset))
+        if join:
+            found.inputs = chosen.join(found)
         tasks = chosen.plan(found, digests=digests)
         chosen.carry_out(tasks, given)
+        chosen.remove_regrouped(found)
         if prune:
             chosen.prune(found)
     return chosen.result
@@ -130,11 +140,27 @@ class _Batch:
         self.progress = progress
         self.result = BatchResult()
         self.members: dict[str, list[Row]] = {}  # of archives, as the dataset has them
-        self.rows: dict[str, Row] = {}
+        self.rows = {row.name: row for row in store.rows()}
+
+    def join(self, found: Found) -> list[Input]:
+        """The inputs, each rotated set as one.  What a set has given of which a file is gone is not made again."""
+        gone = [row for row in self.rows.values() if row.files and not all(Path(file).exists() for file in row.files)]
+        covered = {file for row in gone for file in row.files}
+        found.left_out["in a set whose first files are gone"] += len(covered & {each.capture for each in found.inputs})
+        found.left_out += Counter()  # without zeros
+        return joined([each for each in found.inputs if each.capture not in covered])
+
+    def remove_regrouped(self, found: Found) -> None:
+        """Remove what was made of files that now stand in another set, or in none."""
+        there = {each.capture for each in found.inputs}
+        done = [each for each in found.inputs if self.store.row(name_for(each.capture))]
+        files = {file for each in done for file in each.files or (each.capture,)}
+        for row in self.rows.values():
+            if not row.archive and row.capture not in there and files.issuperset(row.files or [row.capture]):
+                self.store.remove(row.name)
 
     def plan(self, found: Found, *, digests: bool) -> list[work.Task]:
         """What remains to be done; what is done already is counted."""
-        self.rows = {row.name: row for row in self.store.rows()}
         for member in self.rows.values():
             if member.archive:
                 self.members.setdefault(member.archive, []).append(member)
@@ -142,7 +168,10 @@ class _Batch:
         parts = {table: self.store.names(table) for table in TABLES}
         result = self.result
         result.left_out += found.left_out
-        result.files, result.bytes = len(found.inputs), sum(each.size for each in found.inputs)
+        result.files, result.bytes = (
+            sum(each.file_count for each in found.inputs),
+            sum(each.size for each in found.inputs),
+        )
         for error in found.missing:
             source, _, why = str(error).rpartition(": ")
             result.add(source, "unreadable", why)
@@ -195,9 +224,9 @@ class _Batch:
     def _done(self, each: Input, report: Report, *, kept: bool = False) -> None:
         result = self.result
         result.take(report)
-        result.files_done += 1
+        result.files_done += each.file_count
         result.bytes_done += each.size
-        result.files_kept += kept
+        result.files_kept += each.file_count * kept
         result.bytes_kept += each.size * kept
         self.progress(result, report.bad)
 
@@ -211,12 +240,16 @@ class _Batch:
 
     def prune(self, found: Found) -> None:
         """Remove what was found in these sources once, and is not there any more."""
-        there = {each.capture for each in found.inputs}
+        there = {file for each in found.inputs for file in each.files or (each.capture,)}
         for row in self.rows.values():
-            file = row.archive or row.capture
-            if under(file, found.listed) and file not in there and (is_address(file) or not Path(file).exists()):
+            files = row.files or [row.archive or row.capture]
+            if all(under(file, found.listed) and file not in there and _is_gone(file) for file in files):
                 self.store.remove(row.name)
                 self.result.pruned += row.kind == "capture"
+
+
+def _is_gone(file: str) -> bool:
+    return is_address(file) or not Path(file).exists()
 
 
 def _died(task: work.Task, why: str) -> Report:

@@ -6,6 +6,7 @@ Knows names.  Opens nothing but folders.
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 import re
 import stat
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.capture import CaptureSet
+from tcptrace_py.capture.rotation import rotated
 from tcptrace_py.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ class Input:
         Named by the user, or by its own suffix, as a capture: if it is none, something is wrong.
     pattern : str
         Which members to take if it is an archive; empty for all.
+    files : tuple of str
+        For a set of rotated files, which are read as one: all of them, in their order.
     """
 
     capture: str
@@ -46,6 +51,12 @@ class Input:
     stamp: str
     named: bool = True
     pattern: str = ""
+    files: tuple[str, ...] = ()
+
+    @property
+    def file_count(self) -> int:
+        """How many files it consists of."""
+        return len(self.files) or 1
 
     @property
     def remote(self) -> bool:
@@ -103,6 +114,19 @@ def find(sources: Iterable[str], pattern: str, dataset: Path) -> Found:
     once = {each.capture: each for each in sorted(found.inputs, key=lambda each: (each.named, bool(each.pattern)))}
     found.inputs = sorted(once.values(), key=lambda each: (-each.size, each.capture))
     return found
+
+
+def joined(inputs: list[Input]) -> list[Input]:
+    """The same with the pieces of each rotated set as one input; an address is never looked into beforehand."""
+    by_path = {each.capture: each for each in inputs if not each.remote}
+    for files in rotated(by_path):
+        pieces = [by_path.pop(path) for path in files]
+        name = CaptureSet(tuple(files)).name
+        stamps = "".join(f"{piece.capture}\0{piece.size}\0{piece.stamp}\0" for piece in pieces)
+        stamp = hashlib.sha256(stamps.encode("utf-8", "surrogateescape")).hexdigest()
+        by_path[name] = Input(name, sum(piece.size for piece in pieces), stamp, files=tuple(files))
+    remote = [each for each in inputs if each.remote]
+    return sorted([*by_path.values(), *remote], key=lambda each: (-each.size, each.capture))
 
 
 def _local(source: str, pattern: str, dataset: Path, found: Found) -> Iterator[Input]:

@@ -66,12 +66,37 @@ class Hashed:
         data = bytearray(size)
         return bytes(data[: self.readinto(memoryview(data))])
 
+    def close(self) -> None:
+        """Give the input back."""
+        if self._file is not None:
+            self._file.close()
+
     def finish(self) -> str | None:
         """Read what the reader had no use for; the SHA-256, or None if not everything could be read."""
         room = memoryview(bytearray(AT_ONCE))
         try:
             while self._whole and self.readinto(room):
                 pass
-        except (OSError, Damage):
+        except (OSError, Damage, UnreadableError):
             return None
         return self._digest.hexdigest() if self._whole else None
+
+
+class Piece(Hashed):
+    """A file of a set, opened when its turn comes: there may be more of them than can be open at once."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(None, path)
+        self._ended = False
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill some of `target`; the file is closed where it ends."""
+        if self._ended:
+            return 0
+        if self._file is None:
+            self._file = opened(str(self.name))
+        got = super().readinto(target)
+        if not got and len(target):
+            self._ended = True
+            self.close()
+        return got

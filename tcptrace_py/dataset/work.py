@@ -6,18 +6,20 @@ Knows what follows what.  Does not know who asked, how many there are, or what T
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py import pipeline
+from tcptrace_py.capture import CaptureSet
 from tcptrace_py.dataset import archives
 from tcptrace_py.dataset.manifest import Row, Settings, name_for
 from tcptrace_py.dataset.report import Outcome, Report
 from tcptrace_py.dataset.sources import is_hidden, is_named, matches
 from tcptrace_py.dataset.store import Store
-from tcptrace_py.dataset.streams import Hashed, digest_of, opened
+from tcptrace_py.dataset.streams import Hashed, Piece, digest_of, opened
 from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError
 from tcptrace_py.options import Options
 from tcptrace_py.summary import summary_of
@@ -26,7 +28,7 @@ from tcptrace_py.tables.safe_text import safe_text
 from tcptrace_py.trace import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -80,6 +82,9 @@ class _Work:
             return
         capture = self.input.capture
         try:
+            if self.input.files:
+                self._tell(self._set())
+                return
             with opened(capture) as file:
                 kind = archives.archive_kind(file, self.options.limits)
             with opened(capture) as file:
@@ -94,7 +99,7 @@ class _Work:
     def _still_the_same(self, sha256: str) -> bool:
         """Whether only the stamp of the input has changed; then the manifest follows."""
         with contextlib.suppress(UnreadableError):
-            if digest_of(self.input.capture) == sha256:
+            if _digest([digest_of(file) for file in self.input.files or (self.input.capture,)]) == sha256:
                 old = self.store.row(name_for(self.input.capture))
                 members = [self.store.row(name) for name in old.members] if old else [None]
                 if old and all(members):
@@ -193,23 +198,37 @@ class _Work:
 
     # -- captures ------------------------------------------------------------------------------------------------
 
+    def _set(self) -> Row:
+        """Analyse a set of rotated files as one capture."""
+        row = replace(self._row(self.input.capture), files=list(self.input.files))
+
+        def pieces() -> CaptureSet:
+            return CaptureSet(tuple(map(Piece, self.input.files)), row.capture)
+
+        with contextlib.closing(pieces()) as whole:
+            return self._analysed(row, whole, whole.sources, pieces, named=True)
+
     def _capture(self, row: Row, file: Any, again: Callable[[], Any], *, named: bool) -> Row:
         """Analyse one capture, and write its parts and its row."""
         hashed = Hashed(file, row.capture)
+        return self._analysed(row, hashed, [hashed], lambda: Hashed(again(), row.capture), named=named)
+
+    def _analysed(self, row: Row, source: Any, read: Sequence[Hashed], again: Callable[[], Any], *, named: bool) -> Row:
         states = build.EndedStates(row.capture)
         try:
-            for done in pipeline.steps(hashed, self.options, keep=KEPT & set(self.tables)):
+            for done in pipeline.steps(source, self.options, keep=KEPT & set(self.tables)):
                 if "states" in self.tables:
                     states.take(done.tracker.finished)
         except UnreadableError as error:
-            return self._unread(row, error, hashed.finish(), named=named)
-        sha256 = hashed.finish()
+            return self._unread(row, error, _digest([each.finish() for each in read]), named=named)
+        digests = [each.finish() for each in read]
         summary = summary_of(done, row.capture)
-        info = summary.captures[0] | {"sha256": sha256}
+        rows = [info | {"sha256": sha256} for info, sha256 in zip(summary.captures, digests, strict=True)]
+        info = summary.joined or rows[0]
         status, message = info["status"], info["message"] or info["reason"]
-        row = replace(row, sha256=sha256, status=status, reason=info["reason"], message=message)
+        row = replace(row, sha256=_digest(digests), status=status, reason=info["reason"], message=message)
         row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
-        tables: dict[str, Any] = {"captures": [build.as_batch("captures", [info])]}
+        tables: dict[str, Any] = {"captures": [build.as_batch("captures", rows)]}
         tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
         if "states" in self.tables:
             tables["states"] = states.batches()
@@ -222,8 +241,8 @@ class _Work:
         from tcptrace_py.tables.timeline import TimelineRows
 
         rows = TimelineRows(capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
-        with contextlib.closing(again()) as file:
-            for _ in pipeline.steps(Hashed(file, capture), self.options, sink=rows):
+        with contextlib.closing(again()) as source:
+            for _ in pipeline.steps(source, self.options, sink=rows):
                 yield from rows.ready
                 rows.ready.clear()
 
@@ -244,6 +263,13 @@ class _Work:
         row = replace(row, rows={table: self.store.put(table, row.name, rows) for table, rows in tables.items()})
         self.store.finish(row)
         return row
+
+
+def _digest(digests: Sequence[str | None]) -> str | None:
+    """The digest of an input; of a set, that of its files' digests; None if one could not be read."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(filter(None, digests)).encode()).hexdigest() if all(digests) else None
 
 
 NESTED = "archive in an archive"

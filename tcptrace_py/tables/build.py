@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-AT_ONCE = 4096  # connections made into rows together
+AT_ONCE = 1024  # connections made into rows together
 QUALITY = (
     "duplicate_packet",
     "cap_one_sided",
@@ -105,7 +105,7 @@ def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBat
 class EndedStates:
     """The `states` rows of connections, made as each ends, for whoever has many connections and little room.
 
-    The changes that the rows are made of take ten times the room of the rest of a connection; they are let go.
+    The changes that the rows are made of are let go.
     """
 
     def __init__(self, capture: str) -> None:
@@ -121,7 +121,7 @@ class EndedStates:
         for some in _some_at_once(ended):
             self._made.append(as_batch("states", [row for conn in some for row in state_rows(conn, self.capture)]))
             for conn in some:
-                conn.changes.clear()
+                del conn.changes[:]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in the order of connections."""
@@ -163,11 +163,30 @@ def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatc
     )
 
 
-def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
-    """The row of `captures` for an input."""
-    info, unused = done.info, done.unused
+def capture_rows(path: str, done: Any, findings: Iterable[str]) -> list[Row]:
+    """The rows of `captures`: one for an input; for a set of files, one for each."""
+    parts = done.parts or [(done.info, done.counts)]  # while it is followed, none has ended
+    found = [name for name in QUALITY if name in set(findings)]
+    joined = parts[0][0] is not done.info
+    first, rows = 1, []
+    for info, counts in parts:
+        own = {"path": info.path if joined else path, "set": path if joined else None}
+        rows.append(own | {"first_frame": first, "findings": found} | _capture_row(info, counts))
+        first += info.packets_read
+    return rows
+
+
+def joined_row(path: str, done: Any, findings: Iterable[str]) -> Row | None:
+    """The row that a set of files would have if it were one; None for a single file."""
+    if not done.parts or done.parts[0][0] is done.info:
+        return None
+    found = [name for name in QUALITY if name in set(findings)]
+    return {"path": path, "set": path, "first_frame": 1, "findings": found} | _capture_row(done.info, done.counts)
+
+
+def _capture_row(info: Any, counts: Any) -> Row:
+    unused = counts.unused
     return {
-        "path": path,
         "sha256": None,
         "format": info.format,
         "compression": info.compression,
@@ -178,13 +197,12 @@ def capture_row(path: str, done: Any, findings: Iterable[str]) -> Row:
         "offset": info.offset,
         "packets_read": info.packets_read,
         "packets_used": info.packets_read - sum(unused),
-        "segments": done.tracker.row,
+        "segments": counts.rows,
         **{f"unused_{reason.name}": unused[reason] for reason in Unused},
         "first_time": info.first_time_ns,
         "last_time": info.last_time_ns,
-        "connections": done.tracker.next_id,
-        "findings": [name for name in QUALITY if name in set(findings)],
-        "limits": [f"{name}: {number}" for name, number in sorted(done.limits.items())],
+        "connections": counts.connections,
+        "limits": [f"{name}: {number}" for name, number in sorted((info.limits + counts.limits).items())],
         "notes": info.notes,
     }
 
@@ -194,6 +212,7 @@ def unread_row(path: str, error: UnreadableError) -> Row:
     nothing: Row = {"int64": 0, "text": "", "labels": []}
     return {column.name: None if column.nullable else nothing.get(column.type) for column in TABLES["captures"]} | {
         "path": path,
+        "first_frame": 1,
         "status": "unsupported" if isinstance(error, UnsupportedError) else "unreadable",
         "reason": error.reason,
         "message": str(error).removeprefix(f"{path}: "),

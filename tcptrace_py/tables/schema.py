@@ -360,6 +360,8 @@ EVENTS = (
 
 CAPTURES = (
     _c("path", "text", "", "File, as it was named to the program"),
+    _c("set", "text?", "", "What the other tables call the set of files that it is one of; null if it stands alone"),
+    _c("first_frame", "int64", "", "Number of its first packet, in the set: frames are numbered through"),
     _c("sha256", "text?", "", "Digest of the file; null unless asked for"),
     _c("format", "text", "", "Container: pcap, pcapng, snoop, printed text and others"),
     _c("compression", "text", "", "Compression, outermost first; empty for none"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.tracker.states import CHANGES
 from tcptrace_py.vocabulary import State
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 
 BEFORE = (State.UNKNOWN, State.LISTEN, State.CLOSED)  # an endpoint is in one of these before anything is captured
+
+
+def changes_of(words: Iterable[int]) -> Iterator[tuple[str, int, int, int, int, int]]:
+    """The changes that the tracker has noted, four words each, as (kind, side, state, row, frame, time)."""
+    each = iter(words)
+    for packed, row, frame, time in zip(each, each, each, each, strict=True):
+        yield CHANGES[packed >> 16], packed >> 8 & 1, packed & 255, row, frame, time
 
 
 @dataclass(slots=True)
@@ -78,7 +86,7 @@ def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None
 def state_rows(conn: Any, capture: str) -> Iterator[dict[str, Any]]:
     """The rows of one connection, client first."""
     for side, endpoint in enumerate(("client", "server")):
-        found = stays(conn.changes, side)
+        found = stays(changes_of(conn.changes), side)
         for stay, after in zip_longest(found, found[1:]):
             yield {
                 "capture": capture,

@@ -123,7 +123,7 @@ cdef class Connection:
     # the last RST whose fate is open
     cdef public long long rst_row, rst_frame, rst_time, rst_top
     cdef public int rst_signs
-    cdef public list changes  # state changes, where the states table is asked for
+    cdef public object changes  # state changes, where the states table is asked for
     cdef public object pair  # addresses, ports and network, where its row is asked for
 
     cdef int begin(self, long long conn_id, Py_ssize_t slot, unsigned char client_side) except? -1
@@ -169,6 +169,7 @@ cdef class Journal:
     cdef public bint keep_events, keep_changes
     cdef public long long max_amendments, max_repeats, forgotten
 
+    cdef int change(self, Connection conn, int how, int side, int state, long long row, long long frame, long long time) except? -1
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1
     cdef int arrived(self, Endpoint end, int upto, Segment seg, Connection conn) except? -1
     cdef int not_yet(self, Endpoint end, int which, bint drop, Segment seg, Connection conn) except? -1

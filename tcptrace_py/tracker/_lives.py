@@ -11,7 +11,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._segment import Journal, Segment
+    from tcptrace_py.tracker._segment import REFUTED, Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
 
 from tcptrace_py.vocabulary import BY_NAME, Handshake, State, Teardown
@@ -239,8 +239,7 @@ def conclude(conn: Connection, log: Journal) -> cython.int:
         if conn.syns > 1 and not server.seen and server.pending:  # resent in vain: none of them arrived
             since: cython.longlong = server.since[server.pending_at(0)]
             log.amend_states(conn.conn_id, 1, since, conn.last_row + 1, server.proved)
-            if conn.changes is not None:
-                conn.changes.append(("refuted", 1, server.proved, since, 0, conn.end))
+            log.change(conn, REFUTED, 1, server.proved, since, 0, conn.end)
             server.take(0, server.pending)
             server.state = server.proved
     elif shape == H_HALF_OPEN and conn.reset_by == 2:

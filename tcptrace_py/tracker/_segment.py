@@ -18,11 +18,16 @@ if not cython.compiled:
     from tcptrace_py.tracker._state import Connection, Endpoint
 
 from tcptrace_py.columns import zeros
+from tcptrace_py.tracker.states import CHANGES
 from tcptrace_py.tracker.states import TABLE as _TABLE
 from tcptrace_py.vocabulary import Input, State
 
 TABLE = cython.declare(bytes, _TABLE)
 M63 = cython.declare(cython.ulonglong, (1 << 63) - 1)
+ENTERED = cython.declare(cython.int, CHANGES.index("entered"))
+PROVED = cython.declare(cython.int, CHANGES.index("proved"))
+REFUTED = cython.declare(cython.int, CHANGES.index("refuted"))
+PASSED = cython.declare(cython.int, CHANGES.index("passed"))
 STATE_WORDS = cython.declare(cython.Py_ssize_t, 5)
 LABEL_WORDS = cython.declare(cython.Py_ssize_t, 8)
 N_INPUTS = cython.declare(cython.int, len(Input))
@@ -124,8 +129,23 @@ class Journal:
         """Its own segment shows that the endpoint is in `state`."""
         if state != end.proved:
             end.proved = state
-            if self.keep_changes:
-                conn.changes.append(("proved", end.side, state, seg.row, seg.frame, seg.time))
+            self.change(conn, PROVED, end.side, state, seg.row, seg.frame, seg.time)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def change(
+        self,
+        conn: Connection,
+        how: cython.int,
+        side: cython.int,
+        state: cython.int,
+        row: cython.longlong,
+        frame: cython.longlong,
+        time: cython.longlong,
+    ) -> cython.int:
+        """Note a change of state, where the states table is asked for: four words, which `tables` reads."""
+        if self.keep_changes:
+            conn.changes.extend((how << 16 | side << 8 | state, row, frame, time))
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -168,6 +188,7 @@ class Journal:
         given: cython.int = end.pending_at(which)
         at: cython.longlong = end.since[given]
         after: cython.longlong
+        k: cython.int
         if at < seg.row and end.estimate_at(at, which) != end.estimate_at(at, -1):
             while at < seg.row:
                 after = end.next_since(at, seg.row, which)
@@ -177,7 +198,10 @@ class Journal:
         if drop:
             end.take(which, 1)
         else:
-            end.since[given] = seg.row
+            at = end.since[given]
+            for k in range(which, end.pending):  # a segment arrives whole: a FIN on a SYN with the SYN
+                if end.since[end.pending_at(k)] == at:
+                    end.since[end.pending_at(k)] = seg.row
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -192,8 +216,7 @@ class Journal:
     ) -> cython.int:
         """In rows first..after-1 the end was in `state`, as the segment in hand shows."""
         self.amend_states(conn.conn_id, end.side, first, after, state)
-        if self.keep_changes:
-            conn.changes.append(("refuted", end.side, state, first, seg.frame, seg.time))
+        self.change(conn, REFUTED, end.side, state, first, seg.frame, seg.time)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -219,9 +242,9 @@ class Journal:
         state: cython.uchar = end.estimate(end.pending)
         if self.keep_changes:
             if state != end.state:
-                conn.changes.append(("entered", end.side, state, seg.row, seg.frame, seg.time))
+                self.change(conn, ENTERED, end.side, state, seg.row, seg.frame, seg.time)
             elif end.next_since(seg.row - 1, seg.row + 1, -1) == seg.row:  # it may count once others do not
-                conn.changes.append(("passed", end.side, state, seg.row, seg.frame, seg.time))
+                self.change(conn, PASSED, end.side, state, seg.row, seg.frame, seg.time)
         end.state = state
 
     @cython.cfunc
@@ -232,7 +255,7 @@ class Journal:
         That input may come at any time from now on, and the row shows the state after it; this one was passed through.
         """
         if self.keep_changes and end.proved != end.state:
-            conn.changes.append(("entered", end.side, end.proved, seg.row, seg.frame, seg.time))
+            self.change(conn, ENTERED, end.side, end.proved, seg.row, seg.frame, seg.time)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

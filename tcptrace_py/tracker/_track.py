@@ -8,6 +8,7 @@ What the rules are is in `_lives` (which connection), `_copies`, `_sequence` (oc
 from __future__ import annotations
 
 import heapq
+from array import array
 
 try:
     import cython
@@ -630,7 +631,7 @@ class Tracker:
         conn.start = conn.end = seg.time
         conn.synack_first = roles == FROM_SYN_ACK
         if self.log.keep_changes:
-            conn.changes = []
+            conn.changes = array("q")
         if roles == FROM_SYN:
             conn.client.syn_id = seg.ip_id
         else:

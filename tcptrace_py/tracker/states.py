@@ -10,6 +10,9 @@ from __future__ import annotations
 from tcptrace_py.vocabulary import Input as I  # noqa: N817 - the table below is read, and short names align it
 from tcptrace_py.vocabulary import State as S  # noqa: N817
 
+CHANGES = ("entered", "proved", "refuted", "passed")
+"""How a state of an endpoint is known; the tracker notes a change by its place here."""
+
 TRANSITIONS: dict[S, dict[I, S]] = {
     S.UNKNOWN: {  # picked up in the middle: what it sends tells
         I.SENT_SYN: S.SYN_SENT,

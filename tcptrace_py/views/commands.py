@@ -9,7 +9,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UsageError
 from tcptrace_py.tables.output import failures_named
@@ -21,7 +21,7 @@ from tcptrace_py.views.wording import count
 from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -78,6 +78,7 @@ class Request:
     verdict: Verdict = field(default_factory=Verdict)
     failed: dict[str, UnreadableError] = field(default_factory=dict)
     follow: bool = False
+    join: bool = False
 
 
 class Choice(NamedTuple):
@@ -128,6 +129,8 @@ def _follow(request: Request, kind: str, watched: set[str]) -> ExitCode:
 
     if request.schema:
         raise UsageError("--schema is made at the end of a capture: leave --follow")
+    if request.join:
+        raise UsageError("--follow takes one capture: leave --join")
     spare_the_captures(request)
     warn_if_interpreted(quiet=request.reading.quiet)
     code, seen = follow(request, kind, None if kind == "summary" else _choice(request, kind))
@@ -221,17 +224,29 @@ def traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
     from tcptrace_py.analysis import analyze as read
 
     warn_if_interpreted(quiet=request.reading.quiet)
-    for path in request.captures:
-        trace = _read(read, path, tuple(tables), request)
+    for source in _inputs(request):
+        trace = _read(read, source, tuple(tables), request)
         if trace is not None:
             yield trace
 
 
-def _read(read: Callable[..., Trace], path: str, tables: tuple[str, ...], request: Request) -> Trace | None:
+def _inputs(request: Request) -> Sequence[Any]:
+    """The captures, each by itself, or all of them as one."""
+    if not request.join:
+        return request.captures
+    from tcptrace_py.capture.rotation import in_order
+
+    return [in_order(request.captures)]
+
+
+def _read(read: Callable[..., Trace], source: Any, tables: tuple[str, ...], request: Request) -> Trace | None:
+    from tcptrace_py.trace import name_of
+
+    path = name_of(source)
     progress = Progress(path, quiet=request.reading.quiet)
     verdict = request.verdict
     try:
-        trace = read(path, tables=tables, progress=progress, **request.reading.options)
+        trace = read(source, tables=tables, progress=progress, **request.reading.options)
     except UnreadableError as error:
         progress.clear()
         say(str(error))

@@ -30,6 +30,7 @@ class Summary(Protocol):
     """What `tcptrace_py.analyze` knows when it has read everything; see there."""
 
     captures: list[dict[str, Any]]
+    joined: dict[str, Any] | None
     segments: int
     connections: int
     by_handshake: dict[str, int]
@@ -40,8 +41,13 @@ class Summary(Protocol):
 
 def summary_lines(summary: Summary, width: int, *, top: int = 20) -> Iterator[Line]:
     """The whole summary, at most `width` columns wide where the names in it allow."""
-    for capture in summary.captures:
+    for capture in [summary.joined] if summary.joined else summary.captures:
         yield from capture_lines(capture, width)
+    if summary.joined:
+        yield line(INDENT, count(len(summary.captures), "file"))
+        for file in summary.captures:
+            if file["status"] != "ok":
+                yield line(INDENT, Part(f"{file['path']}: {file['message'] or file['reason']}", "error"))
     yield line(INDENT, f"{count(summary.segments, 'segment')} on {count(summary.connections, 'connection')}")
     if summary.connections:
         yield []

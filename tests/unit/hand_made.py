@@ -172,6 +172,7 @@ class HandMadeTrace:
             by_handshake={"three_way": 1},
             by_teardown={"three_segment": 1},
             findings={"retransmission": (1, 1), "zero_window": (1, 1)},
+            joined=None,
             worst=[self.record],
         )
 

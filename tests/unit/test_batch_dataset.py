@@ -105,6 +105,7 @@ def test_the_manifest_says_what_was_done(tmp_path):
         "connections": 1,
         "archive": None,
         "pattern": "",
+        "files": [],
         "members": [],
         "left_out": {},
     }

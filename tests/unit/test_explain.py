@@ -1,5 +1,6 @@
 """``tcpflows explain`` on real captures: which connections it tells, in which language, what it refuses."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_a_capture_without_connections(tmp_path):
 def test_a_pipe_is_told_as_well():
     command = [sys.executable, "-m", "tcptrace_py", "explain", "-q", "-", "0"]
     data = (FIXTURES / "four_way.pcap").read_bytes()
-    done = subprocess.run(command, input=data, capture_output=True, check=True)
+    done = subprocess.run(command, input=data, capture_output=True, check=True, env=os.environ | {"COLUMNS": "100"})
     assert done.stdout.decode() == tt.analyze(FIXTURES / "four_way.pcap")[0].explain()
 
 

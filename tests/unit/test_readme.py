@@ -1,8 +1,11 @@
 """README.md and docs/ say what is so: generated parts are fresh, examples run, options and links exist."""
 
 import doctest
+import os
 import re
 import shlex
+import shutil
+import subprocess
 
 import pytest
 import typer
@@ -14,8 +17,9 @@ from tcptrace_py.views.cli import app
 from tcptrace_py.vocabulary import State
 
 README = (documents.ROOT / "README.md").read_text("utf-8")
-SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-TYPED = [line.partition("  #")[0] for line in SHELL.splitlines() if "tcpflows" in line]
+PAGES = [path.read_text("utf-8") for path in documents.documents()]
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", "\n".join(PAGES), re.DOTALL))
+TYPED = [line.partition("  #")[0].partition(" || ")[0] for line in SHELL.splitlines() if "tcpflows" in line]
 
 
 def names(paths):
@@ -75,6 +79,36 @@ def test_two_commands_set_everything_up():
     assert " -m pytest " in documents.command("tests")
     capture = documents.command("run").split()[-1]
     assert (documents.ROOT / capture).stat().st_size > 0
+
+
+SESSIONS = [name for name in names(documents.documents()) if ">>>" in (documents.ROOT / name).read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_python_sessions_in_documents_run(monkeypatch, name):
+    monkeypatch.chdir(documents.ROOT)
+    text = (documents.ROOT / name).read_text("utf-8")
+    session = "".join(re.findall(r"```python\n(>>>.*?)```", text, re.DOTALL))
+    parsed = doctest.DocTestParser().get_doctest(session, {}, name, name, 0)
+    done = doctest.DocTestRunner().run(parsed)
+    assert done.failed == 0
+    assert done.attempted > 0
+
+
+def test_the_site_leads_to_every_page():
+    listed = set(re.findall(r"[\w/-]+\.md", (documents.ROOT / "mkdocs.yml").read_text("utf-8")))
+    pages = {str(path.relative_to(documents.ROOT / "docs")) for path in list(documents.documents())[1:]}
+    assert listed == pages
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="no man here")
+def test_the_man_page_is_one():
+    page = documents.ROOT / "man/tcpflows.1"
+    command = ["man", "--warnings", "-l", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"MANWIDTH": "80"})
+    assert done.stderr == ""
+    assert "tcpflows - what happened on every TCP connection in a capture" in done.stdout
+    assert "tcpflows show [OPTIONS] {CAPTURE} {ID}" in done.stdout
 
 
 def test_an_unknown_command_is_refused():

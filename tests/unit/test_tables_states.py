@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from types import SimpleNamespace
 
 from tcptrace_py.tables.states import state_rows, stays
+from tcptrace_py.tracker.states import CHANGES
 from tcptrace_py.vocabulary import State
 
 CLIENT, SERVER = 0, 1
@@ -20,6 +22,12 @@ def proved(side, state, row):
 
 def refuted(side, state, since, row):
     return ("refuted", side, state, since, row + 1, 100 * row)
+
+
+def noted(changes):
+    """As the tracker notes them."""
+    words = ((CHANGES.index(kind) << 16 | side << 8 | state, *where) for kind, side, state, *where in changes)
+    return array("q", [word for change in words for word in change])
 
 
 def told(changes, side=CLIENT):
@@ -102,7 +110,7 @@ def test_rows():
         entered(SERVER, State.SYN_RCVD, 0),
         entered(CLIENT, State.ESTABLISHED, 1),
     ]
-    conn = SimpleNamespace(conn_id=4, changes=changes, timed=True)
+    conn = SimpleNamespace(conn_id=4, changes=noted(changes), timed=True)
     first, second, third = state_rows(conn, "a.pcap")
     assert first == {
         "capture": "a.pcap",
@@ -122,7 +130,7 @@ def test_rows():
 
 def test_rows_without_times():
     conn = SimpleNamespace(
-        conn_id=4, changes=[proved(CLIENT, State.SYN_SENT, 0), entered(CLIENT, State.CLOSED, 1)], timed=False
+        conn_id=4, changes=noted([proved(CLIENT, State.SYN_SENT, 0), entered(CLIENT, State.CLOSED, 1)]), timed=False
     )
     times = ("entered_time", "proved_time", "left_time")
     assert all(row[name] is None for row in state_rows(conn, "a.pcap") for name in times)

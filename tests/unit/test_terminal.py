@@ -22,6 +22,7 @@ def summary(**more):
             "rst_ignored": (1, 1),
             "duplicate_ack": (40, 2),
         },
+        "joined": None,
         "worst": [record(conn_id=7), record(conn_id=12, client_ip="2001:db8::1", findings=[], syn_rtt_ns=None)],
     }
     return SimpleNamespace(**(known | more))

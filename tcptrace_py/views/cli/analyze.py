@@ -19,6 +19,7 @@ EXAMPLES = """\
   tcpflows analyze capture.pcap --format parquet -o results
   tcpflows analyze capture.pcap --schema zeek --format ndjson
   tcpflows analyze capture.pcap --fail-on error,cap_loss
+  tcpflows analyze ring_00001.pcapng+
 """
 
 
@@ -51,6 +52,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     follow: Annotated[
         bool, typer.Option("--follow", help="Wait for more, as the file grows or the pipe brings it; Ctrl-C ends.")
     ] = False,
+    join: Annotated[bool, typer.Option("--join", help="The captures are pieces of one: read them as one.")] = False,
     reading: Reading,
     debug: Debug = False,  # noqa: ARG001 - read by `door`
 ) -> ExitCode:
@@ -60,5 +62,5 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     request = commands.Request(
         captures, reading, form.value if form else "", table, output, where, columns, fail_on, top, raw_csv, schema
     )
-    request.follow = follow
+    request.follow, request.join = follow, join
     return commands.analyze(request)

@@ -44,6 +44,9 @@ def batch(  # noqa: PLR0913 - the options of a command line
     pattern: Annotated[
         str, typer.Option("--pattern", metavar="GLOB", help="Only files in folders, and members, named so.")
     ] = "",
+    join: Annotated[
+        bool, typer.Option("--join/--no-join", help="Files that one capture was cut into are read as one.")
+    ] = True,
     workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Default: the cores.")] = None,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="A dask scheduler.")] = "",
     prune: Annotated[bool, typer.Option("--prune", help="Forget captures whose file is gone.")] = False,
@@ -57,6 +60,13 @@ def batch(  # noqa: PLR0913 - the options of a command line
     """Make a Parquet dataset of many captures; again, of what is new."""
     from tcptrace_py.views import batch_command
 
-    asked = {"pattern": pattern, "workers": workers, "scheduler": scheduler, "prune": prune, "digests": digests}
+    asked = {
+        "pattern": pattern,
+        "join": join,
+        "workers": workers,
+        "scheduler": scheduler,
+        "prune": prune,
+        "digests": digests,
+    }
     tables = batch_command.tables(table, timeline=timeline)
     return batch_command.batch(sources, output, reading, progress.value, {"tables": tables, **asked})

@@ -53,7 +53,8 @@ CSS = f"""{COLOURS}\
 .tf-ladder .tf-closing {{ background: var(--tf-closing); }} .tf-ladder .tf-waiting {{ background: var(--tf-waiting); }}
 .tf-ladder .tf-none {{ background: var(--tf-none); }}
 .tf-ladder .tf-segment {{ min-width: 20em; padding-left: 0; padding-right: 0; }}
-.tf-ladder .tf-notes {{ width: 22em; }} .tf-ladder .tf-notes span {{ margin-right: 1em; }}
+.tf-ladder .tf-notes {{ width: 22em; }}
+.tf-ladder .tf-notes span {{ margin-right: 1em; display: inline-block; white-space: nowrap; }}
 .tf-ladder .tf-arrow {{ display: flex; align-items: center; gap: .6em; padding: 0 .5em; white-space: nowrap; }}
 .tf-ladder .tf-arrow i {{ flex: 1; min-width: 2em; border-top: 1.5px solid; position: relative; }}
 .tf-ladder .tf-arrow i::after {{ content: ""; position: absolute; top: -5px; border: 4.5px solid transparent; }}
@@ -75,7 +76,8 @@ CSS = f"""{COLOURS}\
   grid-template-columns: max-content 1fr; gap: .1em 1em; }} .tf-ladder dd {{ margin: 0; }}
 .tf-ladder .tf-heard {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }}
-@media print {{ .tf-ladder tr {{ break-inside: avoid; }} .tf-ladder thead {{ display: table-header-group; }} }}
+@media print {{ .tf-ladder {{ font-size: 6.8pt; overflow: visible; padding: 0; }}
+  .tf-ladder tr {{ break-inside: avoid; }} .tf-ladder thead {{ display: table-header-group; }} }}
 """
 SENT = {True: ("client to server", "→"), False: ("server to client", "←")}
 
