@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import NAMES, SCREENSHOTS
 
 READY = ".graphs[data-ready]"
 SHOWN = "table.connections tbody tr"
@@ -61,10 +61,11 @@ def test_without_scripts_tables_and_ladders_are_there(report, opened):
     assert ladder.locator("td.tf-segment").count() >= 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(report, opened, axe, theme):
-    _, page = report
-    tab = opened(page, color_scheme=theme)
+@pytest.mark.parametrize(
+    ("name", "theme"), [*((name, "light") for name in NAMES), ("loss_bulk", "dark"), ("cut", "dark")]
+)
+def test_axe_finds_nothing_serious(name, theme, reports, opened, axe):
+    tab = opened(reports[name][1], color_scheme=theme)
     for section in tab.locator("details.connection").all()[:1]:
         section.evaluate("section => section.open = true")
         if section.locator(".graphs").count():
@@ -207,6 +208,14 @@ def test_opening_by_key(reports, opened):
     assert tab.locator("details.connection[open]").count() == 0
 
 
+def test_links_to_parts_of_the_page(reports, opened):
+    tab = opened(reports["many"][1])
+    for name in ("findings", "connections", "states", "quality"):
+        tab.locator(f"nav a[href='#{name}']").click()
+        assert tab.url.endswith(f"#{name}")
+        assert tab.locator(f"#h-{name}").evaluate("head => head.getBoundingClientRect().top") < 900
+
+
 def test_opening_by_the_address(reports, opened):
     _, page = reports["port_reuse"]
     drawn(opened(page, fragment="#c1"), 1)
@@ -329,3 +338,43 @@ def counts(told):
 
 def spelled(octets):
     return f"{octets} B" if octets < 1000 else f"{json.dumps(float(f'{octets / 1000:.4g}')).removesuffix('.0')} kB"
+
+
+def test_colours_follow_the_theme_and_paper(reports, opened):
+    tab = opened(reports["loss_bulk"][1], color_scheme="dark")
+    graphs = drawn(tab, 0)
+    marker = "figure .u-series:nth-child(2) .u-marker"
+
+    def look():
+        tab.wait_for_timeout(100)
+        picture = graphs.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+        return picture, graphs.locator(marker).first.evaluate("marker => getComputedStyle(marker).backgroundColor")
+
+    dark = look()
+    tab.emulate_media(color_scheme="light")
+    light = look()
+    tab.emulate_media(color_scheme="dark", media="print")
+    paper = look()
+    assert dark[0] != light[0]
+    assert dark[1] == "rgb(223, 227, 232)"
+    assert light[1] == paper[1] == "rgb(36, 41, 47)"
+
+
+# -- in a notebook -------------------------------------------------------------------------------------------------
+
+
+def test_cells_of_a_notebook_draw_themselves(reports, opened, tmp_path):
+    trace, _ = reports["loss_bulk"]
+    cells = [trace[0].plot(), trace[0].plot("rtt", direction="c2s"), trace.plot(), trace.plot("shapes")]
+    page = tmp_path / "notebook.html"
+    page.write_text("<!DOCTYPE html><title>cells</title>" + "".join(cell._repr_html_() for cell in cells), "utf-8")
+    tab = opened(page)
+    for place, (kinds, way) in enumerate([(6, "s2c"), (1, "c2s")]):
+        frame = tab.frame_locator("iframe").nth(place)
+        frame.locator(f".graphs[data-ready='{way}']").wait_for()
+        assert frame.locator("figure").count() == kinds
+    assert tab.frame_locator("iframe").nth(2).locator("table.lanes tbody tr").count() == 8
+    assert tab.frame_locator("iframe").nth(3).locator("svg.share").count() == 2
+    for frame in tab.frames[1:]:
+        assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight + 1"), frame.title()
+        assert frame.evaluate("self.origin") == "null"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,23 @@ def test_states_and_ladder_of_every_connection(name, reports):
         if "tf-number" in cell["attributes"].get("class", "")
     }
     assert {str(frame) for frame in trace.timeline["frame"]} <= frames
+
+
+def test_strips_last_to_the_end_of_the_connection():
+    """The server becomes ESTABLISHED with the third segment, and stays so while data flow."""
+    trace = tt.analyze(FIXTURES / "mid_stream.pcap")
+    record = trace[0].record
+    text = page.report(trace)
+    strip = re.search(r'aria-label="server: .*?</svg>', text, re.DOTALL)[0]
+    widths = [float(width) for width in re.findall(r'width="([\d.]+)"', strip)]
+    states = trace.states[trace.states["endpoint"] == "server"]
+    entered = states["entered_time"].map(lambda time: time.value).to_list()
+    start = trace.states["entered_time"].min().value
+    wanted = [
+        max(1000 * (left - begin) / (record["end"] - start), 1)
+        for begin, left in zip(entered, [*entered[1:], record["end"]], strict=True)
+    ]
+    assert widths == pytest.approx(wanted, rel=1e-3)
 
 
 def test_the_ladder_of_a_long_connection_has_its_end(monkeypatch):

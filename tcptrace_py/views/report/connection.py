@@ -86,7 +86,7 @@ def section(record: Row, rows: pa.Table, stays: Sequence[Row], *, ladder_rows: i
         f'<details class="connection" id="c{conn_id}"><summary><h3>{conn_id}: {client} ► {server}</h3> '
         f"<small>{record['handshake']}, {record['teardown']}</small>"
         f'<span class="findings">{found}</span></summary>\n<div class="inside">\n'
-        f"{states(stays)}{_graphs(record, both)}{_numbers(record)}"
+        f"{states(record, stays)}{_graphs(record, both)}{_numbers(record)}"
         f'<h4>Ladder</h4>\n<div class="ladder">{ladder(record, rows, ladder_rows)}</div>\n</div></details>\n'
     )
 
@@ -218,12 +218,13 @@ def _closed(record: Row) -> str:
     return "; ".join(told)
 
 
-def states(stays: Sequence[Row]) -> str:
+def states(record: Row, stays: Sequence[Row]) -> str:
     """Both ends' states as strips over the time of the connection, and as a table."""
     times = [time for row in stays for time in (row["entered_time"], row["left_time"]) if time is not None]
     strips = table = ""
     if times:
-        start, span = min(times), max(max(times) - min(times), 1)
+        start = min(times)
+        span = max(max(*times, record["end"] or 0) - start, 1)
         for end in ("client", "server"):
             mine = [row for row in stays if row["endpoint"] == end]
             told = ", ".join(f"{row['state']} from {_since(row['entered_time'], start)}" for row in mine)

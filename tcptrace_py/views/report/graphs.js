@@ -1,7 +1,7 @@
 // What each graph of a connection shows, and how its marks are painted.  uPlot gives axes, zoom and cursor.
 
 const COLOUR = {};
-let onPaper = false;
+
 function colour(name) {
   const style = getComputedStyle(document.documentElement);
   return (COLOUR[name] ||= style.getPropertyValue(`--${name}`).trim());
@@ -178,63 +178,64 @@ function picked(way, held, column, keep = () => true) {
   return { x: of(way.time), y: of(way[column]), frame: of(way.frame), marks: of(way.marks) };
 }
 
+// Both directions in one order of time: what the sender sent upright, what the peer answered as lines.
 function timeSequence(sent, answers, held) {
   const bit = (name) => 1 << held.marks.indexOf(name), known = (name) => 1 << held.known.indexOf(name);
+  const [syn, fin, copy, again, late] = ["SYN", "FIN", "duplicate_packet", "retransmission", "out_of_order"].map(bit);
+  const [repeated, closed] = ["duplicate_ack", "zero_window"].map(bit);
+  const [numbered, acked, windowed] = ["rel_seq", "rel_ack", "window"].map(known);
   const rows = sent.time.length + answers.time.length;
-  const x = new Float64Array(rows), frame = new Float64Array(rows);
-  const [low, top, resent, late, copied, ack, edge, again, closed, sackLow, sackTop] = Array.from({ length: 11 }, () => empty(rows));
-  const blocks = new Map();
-  for (let i = 0; i < answers.sack_row.length; i++) {
-    const row = answers.sack_row[i];
-    blocks.set(row, [...(blocks.get(row) || []), [answers.sack_left[i], answers.sack_right[i]]]);
-  }
-  const sack = [];
-  for (let i = 0, j = 0, at = 0; at < rows; at++) {
+  const x = new Float64Array(rows), frame = new Float64Array(rows), low = empty(rows), sack = [];
+  const values = {};
+  const put = (kind, at, value) => ((values[kind] ||= empty(rows))[at] = value);
+  const segment = (at, i) => {
+    const marks = sent.marks[i], first = sent.rel_seq[i];
+    const end = first + sent.payload_bytes[i] + (marks & syn ? 1 : 0) + (marks & fin ? 1 : 0);
+    if (end === first) return;
+    low[at] = first;
+    put(marks & copy ? "copy" : marks & again ? "sent again" : marks & late ? "out of order" : "segment", at, end);
+  };
+  const answer = (at, i) => {
+    const ack = answers.rel_ack[i], marks = answers.marks[i];
+    put("acknowledged", at, ack);
+    if (answers.known[i] & windowed) put("edge of window", at, ack + answers.window[i]);
+    if (marks & repeated) put("duplicate ACK", at, ack);
+    if (marks & closed) put("window of 0", at, ack);
+  };
+  for (let i = 0, j = 0, block = 0, at = 0; at < rows; at++) {
     if (j >= answers.time.length || (i < sent.time.length && sent.time[i] <= answers.time[j])) {
       x[at] = sent.time[i];
       frame[at] = sent.frame[i];
-      if (sent.known[i] & known("rel_seq")) {
-        const marks = sent.marks[i], end = sent.rel_seq[i] + sent.payload_bytes[i] + !!(marks & bit("SYN")) + !!(marks & bit("FIN"));
-        if (end > sent.rel_seq[i]) {
-          low[at] = sent.rel_seq[i];
-          const kind = marks & bit("duplicate_packet") ? copied : marks & bit("retransmission") ? resent : marks & bit("out_of_order") ? late : top;
-          kind[at] = end;
-        }
-      }
+      if (sent.known[i] & numbered) segment(at, i);
       i++;
     } else {
       x[at] = answers.time[j];
       frame[at] = answers.frame[j];
-      if (answers.known[j] & known("rel_ack")) {
-        ack[at] = answers.rel_ack[j];
-        if (answers.known[j] & known("window")) edge[at] = answers.rel_ack[j] + answers.window[j];
-        if (answers.marks[j] & bit("duplicate_ack")) again[at] = ack[at];
-        if (answers.marks[j] & bit("zero_window")) closed[at] = ack[at];
-        for (const [left, right] of blocks.get(j) || []) sack.push([at, left, right]);
-      }
+      if (answers.known[j] & acked) answer(at, j);
+      for (; answers.sack_row[block] === j; block++) sack.push([at, answers.sack_left[block], answers.sack_right[block]]);
       j++;
     }
   }
-  const series = [
-    { label: "segment", values: top, low, paint: bars, colour: "segment" },
-    { label: "sent again", values: resent, low, paint: bars, colour: "resent", letter: "R" },
-    { label: "out of order", values: late, low, paint: bars, colour: "late", letter: "O" },
-    { label: "copy", values: copied, low, paint: bars, colour: "copied", letter: "D" },
-    { label: "acknowledged", values: ack, paint: steps, colour: "acked" },
-    { label: "edge of window", values: edge, paint: steps, colour: "window" },
-    { label: "duplicate ACK", values: again, paint: ticks, colour: "acked" },
-    { label: "window of 0", values: closed, paint: ticks, colour: "resent", letter: "Z" },
-  ];
-  if (sack.length) {
-    for (const [at, left, right] of sack) {
-      sackLow[at] = Math.min(left, Number.isNaN(sackLow[at]) ? left : sackLow[at]);
-      sackTop[at] = Math.max(right, Number.isNaN(sackTop[at]) ? right : sackTop[at]);
-    }
-    series.push({ label: "SACK", values: sackTop, low: sackLow, blocks: sack, paint: sacked, colour: "sacked" });
+  const bottoms = sack.length ? empty(rows) : null;
+  for (const [at, left, right] of sack) {
+    put("SACK", at, Math.max(right, values.SACK && values.SACK[at] > right ? values.SACK[at] : right));
+    bottoms[at] = bottoms[at] < left ? bottoms[at] : left;
   }
-  const highest = greatest([top, resent, late, copied, ack]);
-  series[5].aside = !(greatest([edge]) <= 2 * highest);
-  return { x, frame, series: series.filter(({ values }) => values.some((value) => !Number.isNaN(value))) };
+  const series = [
+    { label: "segment", low, paint: bars, colour: "segment" },
+    { label: "sent again", low, paint: bars, colour: "resent", letter: "R" },
+    { label: "out of order", low, paint: bars, colour: "late", letter: "O" },
+    { label: "copy", low, paint: bars, colour: "copied", letter: "D" },
+    { label: "acknowledged", paint: steps, colour: "acked" },
+    { label: "edge of window", paint: steps, colour: "window" },
+    { label: "duplicate ACK", paint: ticks, colour: "acked" },
+    { label: "window of 0", paint: ticks, colour: "resent", letter: "Z" },
+    { label: "SACK", low: bottoms, blocks: sack, paint: sacked, colour: "sacked" },
+  ].filter(({ label }) => values[label]);
+  for (const one of series) one.values = values[one.label];
+  const edge = series.find(({ label }) => label === "edge of window");
+  if (edge) edge.aside = greatest([edge.values]) > 2 * greatest(series.filter((one) => one !== edge).map((one) => one.values));
+  return { x, frame, series };
 }
 
 function sacked(ctx, at, x, series, from, to) {
@@ -247,7 +248,7 @@ function sacked(ctx, at, x, series, from, to) {
 
 function greatest(arrays) {
   let most = -Infinity;
-  for (const values of arrays) for (const value of values) if (value > most) most = value;
+  for (const values of arrays) for (let i = 0; i < values.length; i++) if (values[i] > most) most = values[i];
   return most;
 }
 
@@ -314,14 +315,18 @@ function nearest(u, values, at) {
   return at;
 }
 
-function plot(graph, shown, group, box, span) {
+function plot(graph, shown, group, box) {
+  const [least, most] = heights(null, shown, graph, ...group.now);
   const axis = { stroke: () => colour("ink"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { stroke: () => colour("grid"), width: 1 } };
   const readout = (format) => (u, value) => (value == null || Number.isNaN(value) ? "–" : format(value));
   const where = (u, value, series, at) => (at == null || Number.isNaN(value) ? "–" : `${value.toFixed(6)} s` + (shown.frame ? `, frame ${shown.frame[at]}` : ""));
   const options = {
     width: box.clientWidth || 800,
     height: graph.height || 170,
-    scales: { x: { time: false, auto: false, range: (u, min, max) => [min ?? span[0], max ?? span[1]] }, y: { auto: false, range: (u, min, max) => [min ?? 0, max ?? 1] } },
+    scales: {
+      x: { time: false, range: (u, min, max) => (u.status ? [min, max] : group.now) }, // at first what the others show
+      y: { auto: false, min: least, max: most, range: (u, min, max) => [min, max] },
+    },
     axes: [
       { ...axis, values: (u, splits) => splits.map((value) => `${+value.toPrecision(9)} s`) },
       { ...axis, size: 84, space: 24, values: (u, splits) => splits.map(graph.format) },
@@ -352,7 +357,7 @@ function heights(u, shown, graph, from, to) {
   const [first, last] = visible(shown.x, from, to);
   let least = Infinity, most = -Infinity;
   shown.series.forEach(({ values, low, aside }, i) => {
-    if (aside || !u.series[i + 1].show) return;
+    if (aside || (u && !u.series[i + 1].show)) return;
     for (let at = first; at <= last; at++) {
       const value = values[at];
       if (Number.isNaN(value)) continue;

@@ -82,24 +82,25 @@ class Group {
       }
       const canvas = made("div", { role: "img", "aria-label": told });
       figure.append(canvas);
-      const u = plot(graph, shown, this, canvas, this.now);
+      const u = plot(graph, shown, this, canvas);
       const legend = u.root.querySelector(".u-legend");
       if (legend) figure.append(legend);
       u.over.addEventListener("dblclick", (event) => (event.stopImmediatePropagation(), this.show(...this.whole)), true);
-      this.plots.push({ u, graph, shown, canvas });
+      this.plots.push({ u, graph, shown, canvas, figure });
     }
-    this.show(...this.now);
-    this.box.dataset.ready = this.way;
+    Object.assign(this.box.dataset, { from: this.now[0], to: this.now[1] });
+    queueMicrotask(() => (this.box.dataset.ready = this.way)); // behind those in which uPlot draws
   }
 
   told(graph, shown, from) {
     const parts = shown.series.map(({ label, values }) => {
       let [number, least, most] = [0, Infinity, -Infinity];
-      for (const value of values) {
+      for (let i = 0; i < values.length; i++) {
+        const value = values[i];
         if (Number.isNaN(value)) continue;
         number++;
-        least = Math.min(least, value);
-        most = Math.max(most, value);
+        if (value < least) least = value;
+        if (value > most) most = value;
       }
       return `${label}: ${number.toLocaleString("en")} values` + (number ? ` from ${graph.format(least)} to ${graph.format(most)}` : "");
     });
@@ -177,7 +178,13 @@ class Group {
   }
 
   redraw() {
-    for (const { u } of this.plots) u.redraw(false, true);
+    for (const { u, shown, figure } of this.plots) {
+      const markers = [...figure.querySelectorAll(".u-marker")].slice(-shown.series.length);
+      shown.series.forEach((series, i) => {
+        if (markers[i]) markers[i].style.background = markers[i].style.borderColor = colour(series.colour);
+      });
+      u.redraw(false, true);
+    }
   }
 }
 

@@ -17,7 +17,8 @@ function opened(section) {
 
 function followed(event) {
   const row = event.target.closest("table.connections tbody tr");
-  const link = event.target.closest("a[href^='#c']") || (row && !getSelection().toString() && row.querySelector("a"));
+  const named = event.target.closest("a");
+  const link = named ? /^#c\d+$/.test(named.hash) && named : row && !getSelection().toString() && row.querySelector("a");
   if (!link) return;
   event.preventDefault();
   history.replaceState(null, "", link.hash);

@@ -59,10 +59,7 @@ def plot_connection(conn: Connection, kind: str | None, direction: str | None) -
         raise UsageError(f"a direction is c2s or s2c, not {direction!r}")
     title = f"connection {conn.conn_id}, {' > '.join(of_connection.plain_ends(conn.record))}: {kind or 'all graphs'}"
     if kind == STATES:
-        mine = [
-            row for batch in conn.trace.batches("states") for row in as_rows(batch) if row["conn_id"] == conn.conn_id
-        ]
-        return Plot(title, document(escaped(title), of_connection.states(mine)), 180)
+        return Plot(title, document(escaped(title), of_connection.states(conn.record, _stays(conn))), 210)
     timeline = pa.Table.from_batches([batch.select(NEEDED) for batch in conn.trace.batches("timeline", conn.conn_id)])
     both = of_connection.thinned_ways(timeline, MOST_ROWS)
     if not any(len(way.time) for way in both.values()):

@@ -1,19 +1,27 @@
 // The way back from packing.py: a text to columns of numbers.
 
-async function inflated(text) {
-  const packed = atob(text);
-  const bytes = new Uint8Array(packed.length);
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const packed = atob(text), bytes = new Uint8Array(packed.length);
   for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return bytes;
+}
+
+async function inflated(text) {
+  const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function column(bytes, at, rows, planes) {
   const values = new Float64Array(rows);
+  const plane = (number) => (number < planes ? bytes.subarray(at + number * rows, at + (number + 1) * rows) : null);
+  const [ones, next, third] = [plane(0), plane(1), plane(2)];
   let value = 0;
   for (let i = 0; i < rows; i++) {
-    let folded = 0;
-    for (let plane = planes - 1; plane >= 0; plane--) folded = folded * 256 + bytes[at + plane * rows + i];
+    let folded = ones ? ones[i] : 0; // whole numbers of three bytes are what nearly all are
+    if (next) folded |= next[i] << 8;
+    if (third) folded |= third[i] << 16;
+    for (let number = 3, weight = 2 ** 24; number < planes; number++, weight *= 256) folded += bytes[at + number * rows + i] * weight;
     value += folded % 2 ? -(folded + 1) / 2 : folded / 2;
     values[i] = value;
   }
@@ -32,7 +40,7 @@ async function unpacked(held) {
   }
   for (const way of Object.values(ways)) {
     for (const name of ["time", "rtt_ns", "step"]) {
-      if (way[name]) way[name] = way[name].map((value) => (value * held.unit) / 1e9);
+      for (let i = 0, values = way[name]; i < values.length; i++) values[i] = (values[i] * held.unit) / 1e9;
     }
   }
   return ways;
