@@ -124,6 +124,18 @@ def tcptrace_rules() -> str:
     return _table(("rule", "counter", "condition", "why we say what we say", "tcptrace"), rows)
 
 
+def questions() -> str:
+    """Every question that is known by name, with its SQL."""
+    from tcptrace_py.dataset.questions import QUESTIONS
+
+    parts = []
+    for each in QUESTIONS.values():
+        parts.append(f"### {each.name}\n\n{each.tells}.\n")
+        parts += [f"* `--set {one.name}={one.default}`: {one.meaning}" for one in each.settings]
+        parts.append(f"\n```sql\n{each.sql}\n```\n")
+    return "\n".join(parts).rstrip()
+
+
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -142,6 +154,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "bounds": bounds,
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
+    "questions": questions,
 }
 
 
