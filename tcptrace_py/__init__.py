@@ -13,7 +13,7 @@ from tcptrace_py.errors import ChangedError, OutputError, TraceError, Unreadable
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
-    from tcptrace_py.dataset import BatchResult, batch
+    from tcptrace_py.dataset import BatchResult, Dataset, batch, open_dataset
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "BatchResult",
     "ChangedError",
     "Connection",
+    "Dataset",
     "Limits",
     "OutputError",
     "Summary",
@@ -34,6 +35,7 @@ __all__ = [
     "batch",
     "compare_tools",
     "follow",
+    "open_dataset",
     "stream",
 ]
 
@@ -48,7 +50,7 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.options import Limits
 
         return Limits
-    if name in {"BatchResult", "batch"}:
+    if name in {"BatchResult", "Dataset", "batch", "open_dataset"}:
         from tcptrace_py import dataset
 
         return getattr(dataset, name)
