@@ -13,13 +13,14 @@ from tcptrace_py.errors import ChangedError, OutputError, TraceError, Unreadable
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
-    from tcptrace_py.dataset import BatchResult, Dataset, batch, open_dataset
+    from tcptrace_py.dataset import BatchResult, Compaction, Dataset, batch, compact, open_dataset
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
     "BatchResult",
     "ChangedError",
+    "Compaction",
     "Connection",
     "Dataset",
     "Limits",
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "analyze",
     "batch",
+    "compact",
     "compare_tools",
     "follow",
     "open_dataset",
@@ -50,7 +52,7 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.options import Limits
 
         return Limits
-    if name in {"BatchResult", "Dataset", "batch", "open_dataset"}:
+    if name in {"BatchResult", "Compaction", "Dataset", "batch", "compact", "open_dataset"}:
         from tcptrace_py import dataset
 
         return getattr(dataset, name)

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcptrace_py.dataset.manifest import Row
 from tcptrace_py.dataset.store import MANIFEST, SUFFIX, Store
 from tcptrace_py.errors import ChangedError, UnreadableError, UnsupportedError
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
-
-    from tcptrace_py.dataset.manifest import Row
 
     T = TypeVar("T")
 
@@ -39,10 +38,23 @@ class Finished:
         made = {table for row in self.rows for table in row.rows}
         return [table for table in TABLES if table in made]
 
-    def parts(self, table: str) -> list[str]:
-        """The files of a table, in the order of captures."""
-        store = Store(self.folder)
-        return [str(store.path(table, row.name)) for row in self.rows if table in row.rows]
+    def parts(self, table: str) -> tuple[list[str], dict[str, list[str]]]:
+        """The files of a table: those that are read whole, and of others the captures that are still valid in them.
+
+        A capture that was joined with others and has changed since left its old rows behind.
+        """
+        store, valid = Store(self.folder), dict[str, list[Row]]()
+        for row in self.rows:
+            if table in row.rows:
+                valid.setdefault(row.part, []).append(row)
+        whole, some = list[str](), dict[str, list[str]]()
+        for part, rows in valid.items():
+            path = str(store.path(table, part))
+            if rows[0].joined and len(rows) < rows[0].joined_of:
+                some[path] = [row.capture for row in rows]
+            else:
+                whole.append(path)
+        return whole, some
 
     def still_stands(self) -> bool:
         """Whether nothing of it has been replaced since; what is new does not matter."""
@@ -83,25 +95,24 @@ def _stamp(folder: Path, name: str) -> tuple[int, int] | None:
 
 
 def _check_versions(folder: str, rows: list[Row]) -> None:
-    versions = {row_version(row) for row in rows}
-    if max(versions) > SCHEMA_VERSION:
-        raise UnsupportedError(newer(folder, max(versions)), "newer_dataset")
-    if min(versions) < SCHEMA_VERSION:
+    refuse_later(folder, rows)
+    oldest = min(row.schema_version for row in rows)
+    if oldest < SCHEMA_VERSION:
         raise UnsupportedError(
-            f"{folder}: made by an earlier version (schema {min(versions)}, now {SCHEMA_VERSION}); "
+            f"{folder}: made by an earlier version (schema {oldest}, now {SCHEMA_VERSION}); "
             f"bring it up to date with tcpflows compact --migrate {folder}",
             "older_dataset",
         )
 
 
-def row_version(row: Row) -> int:
-    """The version of the columns that a capture's parts have."""
-    return int(row.settings.get("schema_version", 0))
-
-
-def newer(folder: str, version: int) -> str:
-    """Why a dataset of a later version is left alone."""
-    return f"{folder}: made by a later version of tcptrace_py (schema {version}, this one knows {SCHEMA_VERSION})"
+def refuse_later(folder: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+    """Leave alone what a later version has made."""
+    latest = max((row.schema_version for row in rows), default=0)
+    if latest > SCHEMA_VERSION:
+        raise UnsupportedError(
+            f"{folder}: made by a later version of tcptrace_py (schema {latest}, this one knows {SCHEMA_VERSION})",
+            "later_dataset",
+        )
 
 
 def read_at_once(folder: str | os.PathLike[str], read: Callable[[Finished], T]) -> T:

@@ -210,9 +210,14 @@ def _batches(now: Finished, table: str, columns: list[str], where: Where | None)
     if table not in now.tables:
         made = " with --timeline" if table == "timeline" else f" with --tables {table}"
         raise UsageError(f"{now.folder}: there is no {table} in this dataset; make it{made}")
-    condition = filters_to_expression(where) if isinstance(where, list) else where
-    parts = pyarrow.dataset.dataset(now.parts(table), schema=arrow_schema(table), format="parquet")
+    asked = filters_to_expression(where) if isinstance(where, list) else where
+    whole, some = now.parts(table)
+    key = pyarrow.dataset.field("path" if table == "captures" else "capture")
+    chosen = [(whole, asked)] if whole else []
+    chosen += [([p], key.isin(c) if asked is None else key.isin(c) & asked) for p, c in some.items()]
     try:
-        yield from parts.to_batches(columns=columns, filter=condition)
+        for paths, condition in chosen:
+            parts = pyarrow.dataset.dataset(paths, schema=arrow_schema(table), format="parquet")
+            yield from parts.to_batches(columns=columns, filter=condition)
     except pa.ArrowInvalid as error:
         raise UnreadableError(str(error).splitlines()[0], "bad_part") from None

@@ -91,9 +91,7 @@ def _database(duckdb: Any, now: Finished) -> Iterator[Any]:
         with duckdb.connect(config={**SETTINGS, "temp_directory": spill}) as database:
             database.execute("SET TimeZone = 'UTC'")
             for table in now.tables:
-                name = f"parts of {table}"
-                database.execute(f'SET VARIABLE "{name}" = $parts', {"parts": now.parts(table)})
-                database.execute(f"CREATE VIEW {table} AS FROM read_parquet(getvariable('{name}'))")
+                _show(database, now, table)
             for macro in MACROS:
                 database.execute(macro)
             database.execute(
@@ -104,6 +102,23 @@ def _database(duckdb: Any, now: Finished) -> Iterator[Any]:
             yield database
     finally:
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def _show(database: Any, now: Finished, table: str) -> None:
+    """Make a view of the parts of a table."""
+    whole, some = now.parts(table)
+    key = "path" if table == "captures" else "capture"
+    views = []
+    for number, path in enumerate(some):  # parts that hold rows which are valid no more
+        name = f"{table} {number}"
+        database.execute(f'SET VARIABLE "path of {name}" = $path', {"path": path})
+        database.execute(f'SET VARIABLE "captures of {name}" = $captures', {"captures": some[path]})
+        valid = f"{key} IN (SELECT unnest(getvariable('captures of {name}')))"
+        views.append(f"FROM read_parquet(getvariable('path of {name}')) WHERE {valid}")
+    if whole:
+        database.execute(f'SET VARIABLE "parts of {table}" = $paths', {"paths": whole})
+        views.append(f"FROM read_parquet(getvariable('parts of {table}'))")
+    database.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(views)}")
 
 
 def _answer(duckdb: Any, database: Any, folder: Path, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
