@@ -191,10 +191,8 @@ def table(some, flows, form="%d/%m/%Y %I:%M:%S %p", hours=0):
     """The CSV that it writes, as far as an audit reads it."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        [*("Flow ID", "Src IP", "Src Port", "Dst IP", "Dst Port", "Protocol", "Timestamp", "Flow Duration")]
-        + ["Total Fwd Packet", "Total Bwd packets", "Label"]
-    )
+    ends = ("Flow ID", "Src IP", "Src Port", "Dst IP", "Dst Port", "Protocol")
+    writer.writerow([*ends, "Timestamp", "Flow Duration", "Total Fwd Packet", "Total Bwd packets", "Label"])
     for flow in flows:
         held = [some[number] for number in flow.numbers]
         forward = sum(packet.src == flow.src for packet in held)
