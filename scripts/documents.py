@@ -136,6 +136,17 @@ def questions() -> str:
     return "\n".join(parts).rstrip()
 
 
+def cic_differences() -> str:
+    """Where CICFlowMeter's program does something else than its columns are defined as."""
+    from tcptrace_py.tables.views_cic import COLUMNS, DIFFERENCES
+
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for column in COLUMNS:
+        if column.name in DIFFERENCES:
+            by_reason[DIFFERENCES[column.name]].append(f"`{column.name}`")
+    return _table(("columns", "CICFlowMeter's program"), [(", ".join(names), why) for why, names in by_reason.items()])
+
+
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -155,6 +166,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
     "questions": questions,
+    "cic-differences": cic_differences,
 }
 
 

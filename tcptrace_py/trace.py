@@ -138,7 +138,8 @@ class Trace:
         name : {"zeek", "tcptrace", "tshark", "cic", "ecs"}
             ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``tcptrace``: its connections and
             every counter of its long output; ``tshark``: its table of conversations, with completeness and initial
-            round trip; ``cic``: CICFlowMeter's columns over our connections; ``ecs``: the `connections` table under the names of the Elastic Common Schema.
+            round trip; ``cic``: CICFlowMeter's columns over our connections; ``ecs``: the `connections` table under
+            the names of the Elastic Common Schema.
         """
         import pyarrow as pa
 

@@ -229,7 +229,10 @@ def idle_connections(known, threshold_s):
 
 
 def close_wait(known, threshold_s):
-    last = {capture["path"]: capture["last_time"] for capture in known.captures}
+    last = {}
+    for capture in known.captures:  # of a rotated set there is one a file
+        name = capture["set"] or capture["path"]
+        last[name] = max((t for t in (last.get(name), capture["last_time"]) if t is not None), default=None)
     conns = {(conn["capture"], conn["conn_id"]): conn for conn in known.connections}
     for state in known.states:
         until = last[state["capture"]] if state["left_time"] is None else state["left_time"]
@@ -264,7 +267,7 @@ def capture_quality(known):
         missed[conn["capture"]] += (conn["c2s_missing_octets"] or 0) + (conn["s2c_missing_octets"] or 0)
     for capture in known.captures:
         unused = sum(number for name, number in capture.items() if name.startswith("unused_"))
-        octets = missed[capture["path"]]
+        octets = missed[capture["set"] or capture["path"]]
         if capture["status"] != "ok" or unused or octets or capture["findings"] or capture["limits"]:
             answer = picked(capture, "path status reason packets_read")
             answer |= {"packets_unused": unused, "missing_octets": octets}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.dataset.finished import refuse_later
-from tcptrace_py.dataset.joining import joined_rows, key_of, opened_part
+from tcptrace_py.dataset.joining import captures_in, joined_rows, opened_part
 from tcptrace_py.dataset.migrations import way_from
 from tcptrace_py.dataset.store import MANIFEST, Store
 from tcptrace_py.errors import UnreadableError, UsageError
@@ -179,10 +179,13 @@ def _last_times(store: Store, rows: list[Row]) -> dict[str, int | None]:
         by_part[row.part].append(row)
     ended: dict[str, int | None] = {}
     for part, held in by_part.items():
-        table = opened_part(store.path("captures", part)).read([key_of("captures"), "last_time"])
-        last = table["last_time"].cast(pa.int64()).to_pylist()
-        times = dict(zip(table["path"].to_pylist(), last, strict=True))
-        ended |= {row.name: times[row.capture] if row.joined_of > 1 else last[0] for row in held}
+        table = opened_part(store.path("captures", part)).read(["path", "set", "last_time"])
+        times: dict[str, list[int]] = defaultdict(list)
+        for name, time in zip(
+            captures_in("captures", table).to_pylist(), table["last_time"].cast(pa.int64()).to_pylist(), strict=True
+        ):
+            times[name if held[0].joined_of > 1 else held[0].capture] += [] if time is None else [time]
+        ended |= {row.name: max(times[row.capture], default=None) for row in held}
     return ended
 
 

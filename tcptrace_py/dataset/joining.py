@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 AT_ONCE = 16_384  # rows read together
 
 
-def key_of(table: str) -> str:
-    """The column that names the capture."""
-    return "path" if table == "captures" else "capture"
+def captures_in(table: str, batch: pa.RecordBatch | pa.Table) -> pa.Array:
+    """What the rows of a table call their capture: of a set of rotated files, the set."""
+    if table == "captures":
+        return pc.coalesce(batch.column("set"), batch.column("path"))
+    return batch.column("capture").cast(pa.string())
 
 
 def joined_rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.RecordBatch]:
@@ -40,7 +42,7 @@ def _rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.RecordBatch]
     opened: dict[str, _Part] = {}
     for row in rows:
         if row.part not in opened:
-            opened[row.part] = _Part(opened_part(store.path(table, row.part)), key_of(table))
+            opened[row.part] = _Part(opened_part(store.path(table, row.part)), table)
         part = opened[row.part]
         for batch in part.of(row.capture) if row.joined_of > 1 else part.all():
             yield batch if row.schema_version == SCHEMA_VERSION else brought_up(table, batch, row.schema_version)
@@ -62,8 +64,8 @@ def opened_part(path: Path) -> pq.ParquetFile:
 class _Part:
     """A part whose captures are taken in the order in which they stand in it."""
 
-    def __init__(self, file: pq.ParquetFile, key: str) -> None:
-        self.file, self.key = file, key
+    def __init__(self, file: pq.ParquetFile, table: str) -> None:
+        self.file, self.table = file, table
         self._batches: Iterator[pa.RecordBatch] = file.iter_batches(AT_ONCE)
         self._ahead: pa.RecordBatch | None = None
 
@@ -75,7 +77,7 @@ class _Part:
         """The rows of a capture; rows of others before it, which nobody asked for, are passed over."""
         while (batch := self._ahead or next(self._batches, None)) is not None:
             self._ahead = None
-            names = batch.column(self.key).cast(pa.string())
+            names = captures_in(self.table, batch)
             here = pc.equal(names, capture)
             if here.true_count:
                 yield batch if here.true_count == len(here) else batch.filter(here)

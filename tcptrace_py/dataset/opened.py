@@ -204,6 +204,7 @@ def _schema(table: str, columns: Sequence[str] | None) -> pa.Schema:
 
 def _batches(now: Finished, table: str, columns: list[str], where: Where | None) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.dataset
     from pyarrow.parquet import filters_to_expression
 
@@ -212,7 +213,8 @@ def _batches(now: Finished, table: str, columns: list[str], where: Where | None)
         raise UsageError(f"{now.folder}: there is no {table} in this dataset; make it{made}")
     asked = filters_to_expression(where) if isinstance(where, list) else where
     whole, some = now.parts(table)
-    key = pyarrow.dataset.field("path" if table == "captures" else "capture")
+    field = pyarrow.dataset.field
+    key = pc.coalesce(field("set"), field("path")) if table == "captures" else field("capture")
     chosen = [(whole, asked)] if whole else []
     chosen += [([p], key.isin(c) if asked is None else key.isin(c) & asked) for p, c in some.items()]
     try:

@@ -107,7 +107,7 @@ def _database(duckdb: Any, now: Finished) -> Iterator[Any]:
 def _show(database: Any, now: Finished, table: str) -> None:
     """Make a view of the parts of a table."""
     whole, some = now.parts(table)
-    key = "path" if table == "captures" else "capture"
+    key = 'coalesce("set", path)' if table == "captures" else "capture"
     views = []
     for number, path in enumerate(some):  # parts that hold rows which are valid no more
         name = f"{table} {number}"

@@ -242,12 +242,15 @@ QUESTIONS: dict[str, Question] = {
             "Services and clients whose program did not close: endpoints that stayed in CLOSE_WAIT longer than the "
             "threshold, or to the end of the capture",
             """
+            WITH ends AS (
+                SELECT coalesce("set", path) AS capture, max(last_time) AS last_time FROM captures GROUP BY ALL
+            )
             SELECT s.capture, s.conn_id, s.endpoint, if(s.endpoint = 'client', c.client_ip, c.server_ip) AS host,
-                c.server_port, s.entered_time, epoch_ns(coalesce(s.left_time, p.last_time)) - epoch_ns(s.entered_time)
+                c.server_port, s.entered_time, epoch_ns(coalesce(s.left_time, e.last_time)) - epoch_ns(s.entered_time)
                 AS close_wait_ns, s.left_time IS NULL AS still
             FROM states s
             JOIN connections c ON c.capture = s.capture AND c.conn_id = s.conn_id
-            JOIN captures p ON p.path = s.capture
+            JOIN ends e ON e.capture = s.capture
             WHERE s.state = 'CLOSE_WAIT' AND close_wait_ns > $threshold_s * 1000000000::BIGINT
             ORDER BY close_wait_ns DESC, s.capture, s.conn_id, s.endpoint
             LIMIT $rows
@@ -277,7 +280,7 @@ QUESTIONS: dict[str, Question] = {
             )
             SELECT path, status, reason, packets_read, packets_read - packets_used AS packets_unused,
                 coalesce(missing_octets, 0) AS missing_octets, findings, limits, notes
-            FROM captures LEFT JOIN missed ON missed.capture = path
+            FROM captures LEFT JOIN missed ON missed.capture = coalesce("set", path)
             WHERE status != 'ok' OR packets_unused > 0 OR missing_octets > 0 OR len(findings) > 0 OR len(limits) > 0
             ORDER BY status = 'ok', missing_octets DESC, packets_unused DESC, path
             LIMIT $rows

@@ -19,7 +19,7 @@ SOFT = {"threshold_ms": 1, "threshold_s": 0.01, "within_s": 10**6}
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
     dataset = tmp_path_factory.mktemp("questions")
-    batch(CORPUS / "captures", dataset / "all", pattern="*.pcap*")
+    batch(CORPUS / "captures", dataset / "all", pattern="*.pcap*", join=False)
     paths = sorted(p for p in (CORPUS / "captures").iterdir() if ".pcap" in p.name)
     yield dataset / "all", Known(map(str, paths))
     shutil.rmtree(dataset)

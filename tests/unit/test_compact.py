@@ -46,7 +46,7 @@ def source(tmp_path):
     folder = folder_of(tmp_path / "in")
     for day in (1, 2):
         for name in NAMES:
-            (folder / f"{day}-{name}.pcap").write_bytes(shifted(name, day))
+            (folder / f"{'abc'[day]}-{name}.pcap").write_bytes(shifted(name, day))
     (folder / "cut.pcap").write_bytes(capture("four_way")[:-7])
     (folder / "empty.pcap").touch()
     (folder / "notes.txt").write_text("no capture\n")
@@ -101,7 +101,7 @@ def test_what_came_before_does_not_show(tmp_path, source):
     later = tmp_path / "later"
     later.mkdir()
     out = tmp_path / "out"
-    for name in ("2-refused.pcap", "half_close.pcap", "x.tar.gz", "1-four_way.pcap"):
+    for name in ("c-refused.pcap", "half_close.pcap", "x.tar.gz", "b-four_way.pcap"):
         (source / name).rename(later / name)
     batch(source, out, tables=ALL)
     tt.compact(out)
@@ -160,7 +160,7 @@ def test_a_capture_that_changed_is_seen_once_and_anew(tmp_path, source):
     tt.compact(out)
     (source / "refused.pcap").write_bytes(capture("port_reuse"))
     (source / "x.tar.gz").write_bytes(gzip.compress(tar_of([("o.pcap", capture("zero_window"))])))
-    (source / "2-four_way.pcap").unlink()
+    (source / "c-four_way.pcap").unlink()
     done = batch(source, out, tables=ALL, prune=True)
     assert (done.files - done.files_kept, done.pruned) == (2, 1)
     batch(source, fresh, tables=ALL)
@@ -197,8 +197,8 @@ def test_small_bounds_make_more_parts(tmp_path, source):
 
 def test_tables_that_some_captures_have_do_not_meet(tmp_path, source):
     out = tmp_path / "out"
-    batch(source, out, tables=ALL, pattern="[12]-*")
-    batch(source, out, pattern="[!12]*.pcap")
+    batch(source, out, tables=ALL, pattern="[bc]-*")
+    batch(source, out, pattern="[!bcx]*.pcap")
     before = seen(out)
     tt.compact(out)
     assert seen(out) == before
@@ -209,6 +209,37 @@ def test_tables_that_some_captures_have_do_not_meet(tmp_path, source):
 def tcpflows(*args):
     result = CliRunner().invoke(app, ["compact", *map(str, args)], prog_name="tcpflows")
     return result.exit_code, result.stdout, result.stderr
+
+
+def test_rotated_sets_are_joined_as_one(tmp_path):
+    pytest.importorskip("duckdb")
+    from tcptrace_py.dataset.query import query
+
+    folder, out = folder_of(tmp_path / "in", ["refused", "half_close"]), tmp_path / "out"
+    for number in (1, 2):
+        (folder / f"ring_{number}.pcap").write_bytes(shifted("four_way", number - 1))
+    batch(folder, out, tables=ALL)
+    before = seen(out)
+    assert len(before["captures"]) == 4
+    assert tt.compact(out).captures == 3
+    assert seen(out) == before
+    assert sorted(len(names) for names in parts(out).values()) == [2] * 5  # it ends a day later
+    tt.compact(out, before_ns=1795391999 * 10**9 + 999_999_999)
+    assert len(tt.open_dataset(out)) == 1
+    shutil.rmtree(out)
+    for number in (1, 2):
+        (folder / f"ring_{number}.pcap").write_bytes(shifted("four_way", 0))
+    batch(folder, out, tables=ALL, join=True)
+    tt.compact(out)
+    assert {len(names) for names in parts(out).values()} == {1}
+    (folder / "refused.pcap").write_bytes(capture("port_reuse"))
+    batch(folder, out, tables=ALL)
+    fresh = tmp_path / "fresh"
+    batch(folder, fresh, tables=ALL)
+    assert seen(out) == seen(fresh)
+    for table in ALL:
+        ours = query(out, f"SELECT * FROM {table}")
+        assert sorted(map(repr, rows_of(ours))) == seen(fresh)[table]
 
 
 def test_what_is_old_goes_and_stays_away(tmp_path, source):
@@ -342,7 +373,7 @@ def mixed(tmp_path, source, monkeypatch):
     out = tmp_path / "out"
     batch(source, out, tables=ALL)
     wanted = seen(out)
-    for name in ("four_way.pcap", "1-port_reuse.pcap", "2-loss_bulk.pcap"):
+    for name in ("four_way.pcap", "b-port_reuse.pcap", "c-loss_bulk.pcap"):
         aged(out, name_for(str(source / name)), monkeypatch)
     return out, wanted
 
