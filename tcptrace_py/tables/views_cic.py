@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tcptrace_py.decode import _batch
 from tcptrace_py.tables import addresses
 from tcptrace_py.tables.flow_facts import SECOND, Flow, Numbers, Way
@@ -341,6 +339,8 @@ class Features:
 
     def rows(self, batch: Any, tracker: Any) -> None:
         """Take what stands in the batch and in the tracker's columns beside it."""
+        import numpy as np  # here: the catalog does without
+
         n = batch.n
         conns, sides = (np.asarray(getattr(tracker, name))[:n].tolist() for name in ("conn", "direction"))
         columns = (batch.column(name).tolist() for name in READ)
