@@ -14,7 +14,7 @@ from tcptrace_py.tables.flow_facts import SECOND, Flow, Numbers, Way
 from tcptrace_py.tables.schema import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     Row = dict[str, Any]
     Value = Callable[[Flow], Any]
@@ -359,7 +359,7 @@ class Features:
                 None if marks & _batch.NO_WINDOW else window,
             )
 
-    def records(self) -> Iterable[Row]:
+    def records(self) -> Iterator[Row]:
         """The rows of the view, in the order of connections."""
         for conn_id, flow in sorted(self.flows.items()):
             flow.finish()
