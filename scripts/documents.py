@@ -124,6 +124,29 @@ def tcptrace_rules() -> str:
     return _table(("rule", "counter", "condition", "why we say what we say", "tcptrace"), rows)
 
 
+def questions() -> str:
+    """Every question that is known by name, with its SQL."""
+    from tcptrace_py.dataset.questions import QUESTIONS
+
+    parts = []
+    for each in QUESTIONS.values():
+        parts.append(f"### {each.name}\n\n{each.tells}.\n")
+        parts += [f"* `--set {one.name}={one.default}`: {one.meaning}" for one in each.settings]
+        parts.append(f"\n```sql\n{each.sql}\n```\n")
+    return "\n".join(parts).rstrip()
+
+
+def cic_differences() -> str:
+    """Where CICFlowMeter's program does something else than its columns are defined as."""
+    from tcptrace_py.tables.views_cic import COLUMNS, DIFFERENCES
+
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for column in COLUMNS:
+        if column.name in DIFFERENCES:
+            by_reason[DIFFERENCES[column.name]].append(f"`{column.name}`")
+    return _table(("columns", "CICFlowMeter's program"), [(", ".join(names), why) for why, names in by_reason.items()])
+
+
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -142,6 +165,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "bounds": bounds,
     "tshark-rules": tshark_rules,
     "tcptrace-rules": tcptrace_rules,
+    "questions": questions,
+    "cic-differences": cic_differences,
 }
 
 

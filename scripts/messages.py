@@ -14,14 +14,16 @@ from string import Formatter
 from typing import TYPE_CHECKING
 
 from tcptrace_py.views.story.language import FOLDER, entries
-from tcptrace_py.vocabulary import ANOMALIES, EVIDENCE_MEANING, STATE_MEANING
+from tcptrace_py.vocabulary import ANOMALIES, EVIDENCE_MEANING, STATE_MEANING, STEP_MEANING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 STORY = FOLDER.parent
-CALLS = {"tell": 1, "tell_n": 2, "say": 1, "N_": 1, "Said": 1}  # functions that take a message, or both of its forms
+CALLS = {"tell": 1, "tell_n": 2, "forms": 2, "say": 1, "N_": 1, "Said": 1}
+"""Functions that take a message, or both of its forms."""
+
 HEADER = """\
 msgid ""
 msgstr ""
@@ -61,6 +63,8 @@ def _in_vocabulary() -> Iterator[tuple[str, str]]:
     for anomaly in ANOMALIES:
         yield anomaly.condition, f"finding {anomaly.name}"
         yield anomaly.sentence, f"finding {anomaly.name}, its event"
+    for step, (_, source) in STEP_MEANING.items():
+        yield source, f"source of step {step.name}"
     for anomaly in ANOMALIES:
         yield anomaly.source, f"source of finding {anomaly.name}"
 

@@ -13,14 +13,16 @@ from tcptrace_py.errors import ChangedError, OutputError, TraceError, Unreadable
 if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
-    from tcptrace_py.dataset import BatchResult, batch
+    from tcptrace_py.dataset import BatchResult, Compaction, Dataset, batch, compact, open_dataset
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
     "BatchResult",
     "ChangedError",
+    "Compaction",
     "Connection",
+    "Dataset",
     "Limits",
     "OutputError",
     "Summary",
@@ -32,8 +34,10 @@ __all__ = [
     "__version__",
     "analyze",
     "batch",
+    "compact",
     "compare_tools",
     "follow",
+    "open_dataset",
     "stream",
 ]
 
@@ -48,7 +52,7 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.options import Limits
 
         return Limits
-    if name in {"BatchResult", "batch"}:
+    if name in {"BatchResult", "Compaction", "Dataset", "batch", "compact", "open_dataset"}:
         from tcptrace_py import dataset
 
         return getattr(dataset, name)

@@ -135,10 +135,11 @@ class Trace:
 
         Parameters
         ----------
-        name : {"zeek", "tcptrace", "tshark", "ecs"}
+        name : {"zeek", "tcptrace", "tshark", "cic", "ecs"}
             ``zeek``: conn.log by Zeek's own rules of splitting, roles and states; ``tcptrace``: its connections and
             every counter of its long output; ``tshark``: its table of conversations, with completeness and initial
-            round trip; ``ecs``: the `connections` table under the names of the Elastic Common Schema.
+            round trip; ``cic``: CICFlowMeter's columns over our connections; ``ecs``: the `connections` table under
+            the names of the Elastic Common Schema.
         """
         import pyarrow as pa
 

@@ -145,13 +145,12 @@ def states(standing):
 def html_segment(row):
     frame, time = row[:2]
     segment = next(cell for cell in row if cell["class"] == "tf-segment")
-    heard = next(i for i, text in enumerate(segment["text"]) if text.startswith(("→", "←")))
     notes = [text for cell in row if cell["class"] == "tf-notes" for text in cell["text"]]
     return {
         "frame": frame["text"][0],
         "seconds": "".join(time["text"]),
-        "way": "c2s" if segment["text"][heard] == "→ client to server" else "s2c",
-        "label": segment["text"][0],
+        "way": "c2s" if segment["text"][0] == "→ client to server:" else "s2c",
+        "label": segment["text"][1],
         "notes": notes + segment["text"][2:],
     }
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +64,23 @@ class Row:
     files: list[str] = field(default_factory=list)  # of a set of rotated files
     members: list[str] = field(default_factory=list)  # of an archive: names of their files in the dataset
     left_out: dict[str, int] = field(default_factory=dict)  # of an archive: why -> members
+    joined: str = ""  # the name of the part that holds its rows beside others'; empty for parts of its own
+    joined_of: int = 0  # how many captures were joined there
 
     @property
     def name(self) -> str:
         """The name of its files in the dataset."""
         return name_for(self.capture)
+
+    @property
+    def part(self) -> str:
+        """The name of the files that hold its rows."""
+        return self.joined or self.name
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the columns that its rows have."""
+        return int(self.settings.get("schema_version", 0))
 
     def as_bytes(self) -> bytes:
         """One line of JSON."""
@@ -81,9 +93,13 @@ class Row:
 
 
 def row_of(data: bytes) -> Row | None:
-    """A row as it was written, or None if it makes no sense: then its input is done again."""
+    """A row as it was written, or None if it makes no sense: then its input is done again.
+
+    What a later version has added is passed over; that it is one shows in `Row.schema_version`.
+    """
     try:
-        return Row(**json.loads(data))
+        facts = json.loads(data)
+        return Row(**{one.name: facts[one.name] for one in fields(Row) if one.name in facts})
     except (ValueError, TypeError):
         return None
 

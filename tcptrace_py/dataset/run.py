@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.dataset import work
+from tcptrace_py.dataset.finished import refuse_later
 from tcptrace_py.dataset.manifest import Row, Settings, name_for, under
 from tcptrace_py.dataset.report import BatchResult, Outcome, Report
 from tcptrace_py.dataset.schedule import AT_ONCE, DaskCluster, GivenExecutor, LocalWorkers, carried_out, cores
@@ -141,6 +142,7 @@ class _Batch:
         self.result = BatchResult()
         self.members: dict[str, list[Row]] = {}  # of archives, as the dataset has them
         self.rows = {row.name: row for row in store.rows()}
+        refuse_later(store.folder, self.rows.values())
 
     def join(self, found: Found) -> list[Input]:
         """The inputs, each rotated set as one.  What a set has given of which a file is gone is not made again."""
@@ -198,11 +200,11 @@ class _Batch:
         """The row and those of its members, if all their parts are there; else nothing."""
         rows = [row, *(self.rows[name] for name in row.members if name in self.rows)]
         whole = len(rows) == 1 + len(row.members)
-        return rows if whole and all(each.name in parts[t] for each in rows for t in each.rows) else []
+        return rows if whole and all(each.part in parts[t] for each in rows for t in each.rows) else []
 
     def _remove_unfinished(self) -> None:
         """Parts without a row: they were being replaced when a batch was stopped."""
-        known = self.store.names(MANIFEST)
+        known = self.store.names(MANIFEST) - {row.name for row in self.rows.values() if row.joined}
         for table in TABLES:
             for name in self.store.names(table) - known:
                 if OURS.match(name):

@@ -53,8 +53,9 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
+                who = file.read().strip() or "unknown"
                 raise OutputError(
-                    f"{self.folder}: another batch is writing to it (process {file.read().strip() or 'unknown'})"
+                    f"{self.folder}: another batch or compaction is writing to it (process {who})"
                 ) from None
             with contextlib.suppress(OSError):  # a full disk does not matter here
                 file.truncate(0)
@@ -101,7 +102,7 @@ class Store:
 
     def has(self, row: Row) -> bool:
         """Whether all parts that a row tells of are there."""
-        return all(self.path(table, row.name).exists() for table in row.rows)
+        return all(self.path(table, row.part).exists() for table in row.rows)
 
     def begin(self, name: str, keep: Iterable[str]) -> None:
         """Forget the row of a capture, and its parts of tables that are not wanted any more."""
@@ -110,14 +111,22 @@ class Store:
             for table in TABLES.keys() - set(keep):
                 self.path(table, name).unlink(missing_ok=True)
 
-    def put(self, table: str, name: str, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write a part; the number of its rows."""
-        return write_table("parquet", self.path(table, name), table, arrow_schema(table), batches)
+    def put(self, table: str, name: str, batches: Iterable[pa.RecordBatch], *, indexed: bool = False) -> int:
+        """Write a part; the number of its rows.  `indexed`: with statistics, by which readers pass over row groups."""
+        return write_table("parquet", self.path(table, name), table, arrow_schema(table), batches, indexed=indexed)
 
     def finish(self, row: Row) -> None:
         """Write the row that says that all parts are there."""
-        for table in row.rows:
+        self.synchronise(row.rows)
+        self.point(row)
+
+    def synchronise(self, tables: Iterable[str]) -> None:
+        """Have the names of new parts on disk."""
+        for table in tables:
             _synchronise(self.folder / table)
+
+    def point(self, row: Row) -> None:
+        """Write a row of the manifest in the place of the one that is there."""
         with whole_file(self.path(MANIFEST, row.name)) as file:
             file.write(row.as_bytes())
 

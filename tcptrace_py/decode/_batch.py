@@ -41,6 +41,7 @@ COLUMNS = {
     "ttl": "B",  # or hop limit
     "tos": "B",  # TOS or traffic class: DSCP and ECN
     "sack_n": "B",  # SACK blocks in `sack`, at most 4
+    "header": "B",  # octets of the TCP header, 20 to 60; 0 where it is not known (printed text)
     "tfo_cookie": "B",  # octets of a Fast Open cookie; 0 with option FAST_OPEN is a request for one
     "mss": "i",  # -1: no such option
     "wscale": "h",  # -1: no such option; the raw shift

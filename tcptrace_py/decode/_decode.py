@@ -561,7 +561,7 @@ class Walk:
         batch.seq[row], batch.ack[row] = be32(self.buffer, at + 4), be32(self.buffer, at + 8)
         batch.flags[row] = be16(self.buffer, at + 12) & 0xFFF
         batch.window[row], batch.urgent[row] = be16(self.buffer, at + 14), be16(self.buffer, at + 18)
-        batch.payload[row] = size - header
+        batch.payload[row], batch.header[row] = size - header, header
         batch.uncaptured[row] = max(0, min(self.ip_end - self.end, size - header))
         self._identity(batch, row)
         self._options(batch, row, at + header)

@@ -352,7 +352,8 @@ class DpktWalk:
         if not 20 <= header <= size:
             return Unused.bad_tcp_header
         columns = {"sport": tcp.sport, "dport": tcp.dport, "seq": tcp.seq, "ack": tcp.ack, "window": tcp.win}
-        columns |= {"flags": tcp._off_flags & 0xFFF, "urgent": tcp.urp, "payload": size - header}  # noqa: SLF001 - dpkt keeps 9 of the 12 bits
+        columns |= {"flags": tcp._off_flags & 0xFFF, "urgent": tcp.urp}  # noqa: SLF001 - dpkt keeps 9 of the 12 bits
+        columns |= {"payload": size - header, "header": header}
         columns["uncaptured"] = max(0, min(self.ip_end - self.end, size - header))
         columns |= {"src_hi": self.src_hi, "src_lo": self.src_lo, "dst_hi": self.dst_hi, "dst_lo": self.dst_lo}
         columns |= {"net": self.net, "ttl": self._ttl, "tos": self._tos, "ip_id": self._ip_id, "part": self.part}

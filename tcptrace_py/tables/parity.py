@@ -1,7 +1,7 @@
 """Views: a connection a row in the words of another program or of a convention, made on request only.
 
 `zeek`, `tcptrace` and `tshark` follow those programs' own rules (see `peers`); `ecs` is our `connections` table under
-the names of the Elastic Common Schema.
+the names of the Elastic Common Schema; `cic` has CICFlowMeter's columns, reckoned over our connections.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.peers import Tcptrace, Tshark, Zeek
-from tcptrace_py.tables import addresses, views_tcptrace, views_tshark
+from tcptrace_py.tables import addresses, views_cic, views_tcptrace, views_tshark
 from tcptrace_py.tables.schema import CONNECTIONS, Column
 
 if TYPE_CHECKING:
@@ -122,5 +122,6 @@ VIEWS = {
     "zeek": View(ZEEK, zeek_rows, Zeek),
     "tcptrace": View(views_tcptrace.COLUMNS, views_tcptrace.rows, Tcptrace, views_tcptrace.ON_SCREEN),
     "tshark": View(views_tshark.COLUMNS, views_tshark.rows, Tshark),
+    "cic": View(tuple(views_cic.COLUMNS), views_cic.rows, views_cic.Features, views_cic.ON_SCREEN),
     "ecs": View(tuple(_ecs_columns(CONNECTIONS)), ecs_rows),
 }

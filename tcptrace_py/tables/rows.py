@@ -102,7 +102,7 @@ class CsvRows:
 
     def header(self) -> bytes:
         """The line of names."""
-        return (",".join(self.names) + "\n").encode()
+        return (",".join(csv_cell(name, raw=self.raw) for name in self.names) + "\n").encode()
 
     def cells(self, column: pa.Array) -> pa.Array:
         """A column as text."""
@@ -152,7 +152,7 @@ class JsonRows:
         for name in self.names:
             column = batch.column(name)
             listed = pa.types.is_list(column.type)
-            yield constant(f'{before}"{name}":' + "[" * listed)
+            yield constant(f"{before}{json_text(name)}:" + "[" * listed)
             yield self.cells(column)
             before = "]," if listed else ","
         yield constant(before.removesuffix(",") + "}\n")

@@ -96,11 +96,11 @@ class JsonDocument:
 class ParquetWriter:
     """Parquet in row groups of `ROW_GROUP`: zstd, dictionaries for the label columns only."""
 
-    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+    def __init__(self, sink: Sink, schema: pa.Schema, *, indexed: bool = False) -> None:
         from pyarrow.parquet import ParquetWriter as Parquet
 
         labels = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        how = {"compression": "zstd", "compression_level": 1, "use_dictionary": labels, "write_statistics": False}
+        how = {"compression": "zstd", "compression_level": 1, "use_dictionary": labels, "write_statistics": indexed}
         self.file = Parquet(sink, schema, **how)
         self.schema = schema
         self.held: list[pa.RecordBatch] = []
@@ -158,7 +158,9 @@ class ArrowWriter:
 
 
 @contextlib.contextmanager
-def one_file(kind: str, path: Path | None, schemas: dict[str, pa.Schema], *, raw_csv: bool = False) -> Iterator[Writer]:
+def one_file(
+    kind: str, path: Path | None, schemas: dict[str, pa.Schema], *, raw_csv: bool = False, indexed: bool = False
+) -> Iterator[Writer]:
     """A writer into one file, or to standard output; only a JSON document holds more than one table.
 
     Parameters
@@ -171,6 +173,8 @@ def one_file(kind: str, path: Path | None, schemas: dict[str, pa.Schema], *, raw
         What each table's batches look like.
     raw_csv : bool
         Leave formulas and control characters in CSV cells as they are.
+    indexed : bool
+        Parquet with statistics for every row group.
     """
     schema = next(iter(schemas.values()))
     with whole_file(path) if path else standard_output() as sink:
@@ -178,7 +182,7 @@ def one_file(kind: str, path: Path | None, schemas: dict[str, pa.Schema], *, raw
         if kind == "json":
             writer = JsonDocument(sink, schemas)
         elif kind == "parquet":
-            writer = ParquetWriter(sink, schema)
+            writer = ParquetWriter(sink, schema, indexed=indexed)
         elif kind == "arrow":
             writer = ArrowWriter(sink, schema, stream=path is None)
         else:
@@ -200,10 +204,18 @@ def file_per_table(kind: str, folder: Path, schemas: dict[str, pa.Schema], *, ra
         yield lambda table, batch: writers[table].put(table, batch)
 
 
-def write_table(kind: str, path: Path | None, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+def write_table(  # noqa: PLR0913 - where, what, how
+    kind: str,
+    path: Path | None,
+    table: str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    indexed: bool = False,
+) -> int:
     """Write one table; the number of its rows."""
     rows = 0
-    with one_file(kind, path, {table: schema}) as writer:
+    with one_file(kind, path, {table: schema}, indexed=indexed) as writer:
         for batch in batches:
             writer.put(table, batch)
             rows += batch.num_rows

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcptrace_py.errors import ChangedError, ExitCode, UnreadableError, UsageError
 from tcptrace_py.tables.output import failures_named
 from tcptrace_py.tables.schema import TABLES
+from tcptrace_py.views.forms import form_of
 from tcptrace_py.views.ink import Line, ink_for, line, say
 from tcptrace_py.views.progress import Progress
 from tcptrace_py.views.terminal import summary_lines, worst_first
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
     from tcptrace_py.live import Live
     from tcptrace_py.views.reading import Reading
 
-SUFFIXES = {
-    ".csv": "csv",
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
 PLAIN_WIDTH = 100  # columns where the output is no terminal
 
 
@@ -172,22 +164,9 @@ def _view(request: Request, kind: str, watched: set[str]) -> ExitCode:
 
 
 def kind_of(request: Request) -> str:
-    """The form of the output: as asked for, as the output's name says, or what suits the question."""
-    if request.kind:
-        kind = request.kind
-    elif request.output:
-        kind = SUFFIXES.get(request.output.suffix.lower(), "")
-        if not kind:
-            raise UsageError(f"{request.output}: say with --format what to write")
-    else:
-        kind = "table" if request.tables or request.where or request.columns else "summary"
-    if request.output is None and kind == "parquet":
-        raise UsageError("parquet needs a file: use -o FILE or -o FOLDER")
-    if request.output is None and kind == "arrow" and sys.stdout.isatty():
-        raise UsageError("arrow is not for a terminal: use -o FILE or a pipe")
-    if request.output and kind == "table":
-        raise UsageError("table is for reading; with -o choose csv, json, ndjson, parquet or arrow")
-    return kind
+    """The form of the output: a summary, unless rows are asked for."""
+    rows = request.tables or request.where or request.columns
+    return form_of(request.kind, request.output, "table" if rows else "summary")
 
 
 def _is_folder(path: Path) -> bool:

@@ -61,8 +61,12 @@ def _spelled(name: str, column: pa.Array) -> list[tuple[str, str]]:
     if kind.startswith("timestamp"):
         column = column.cast("int64")  # pyarrow would make pandas objects of them
         return [("" if value is None else instant(value), "") for value in column.to_pylist()]
-    spell = duration if name.endswith("_ns") else _plainly
+    spell = _span if name.endswith("_ns") else _plainly
     return [("" if value is None else spell(value), _style(name, value)) for value in column.to_pylist()]
+
+
+def _span(value: Any) -> str:
+    return duration(round(value)) if isinstance(value, int | float) else _plainly(value)
 
 
 def _plainly(value: Any) -> str:

@@ -252,7 +252,7 @@ def tcp(rest: bytes, lengths: tuple[int, int], columns: dict, addresses: bytes) 
     columns |= dict(zip(names, fields, strict=True))
     field = columns.pop("checksum")
     columns["flags"] &= 0xFFF
-    columns["payload"] = size - header
+    columns["payload"], columns["header"] = size - header, header
     columns["uncaptured"] = min(max(size - len(rest), 0), size - header)
     columns |= options(rest[20:header], cut=len(rest) < header)
     if size > len(rest):

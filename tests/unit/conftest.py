@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.drawings")
-
 
 @pytest.fixture
 def without_advice(monkeypatch):

@@ -108,6 +108,8 @@ def test_the_manifest_says_what_was_done(tmp_path):
         "files": [],
         "members": [],
         "left_out": {},
+        "joined": "",
+        "joined_of": 0,
     }
 
 
@@ -361,7 +363,9 @@ def test_hostile_68_two_batches_exclude_each_other(tmp_path, source):
     refused = []
 
     def meanwhile(*_):
-        with pytest.raises(OutputError, match=f"another batch is writing to it \\(process {os.getpid()}\\)") as error:
+        with pytest.raises(
+            OutputError, match=f"another batch or compaction is writing to it \\(process {os.getpid()}\\)"
+        ) as error:
             batch(source, tmp_path / "out")
         refused.append(error.value.exit_code)
 

@@ -31,7 +31,7 @@ def test_folds(name):
 
 def test_a_ladder_has_three_forms():
     conn = tt.analyze(FIXTURES / "four_way.pcap")[0]
-    assert conn.ladder("svg").startswith('<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="img"')
+    assert conn.ladder("svg").startswith('<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="group"')
     assert conn.ladder("html").startswith("<!DOCTYPE html>\n")
     with pytest.raises(UsageError, match="a ladder is drawn as text, svg, html, not as 'pdf'"):
         conn.ladder("pdf")

@@ -1,26 +1,26 @@
 """The story of a connection: the facts that a textbook states, in every language; complete; no number of its own."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from hand_made import record, row
 
 import tcptrace_py as tt
+from scripts import messages
 from tcptrace_py.views.ink import plain
 from tcptrace_py.views.story.door import explained, sections
+from tcptrace_py.views.story.introduction import introduction
 from tcptrace_py.views.story.language import Language, languages
 from tcptrace_py.views.story.page import columns, lines, wrapped
 from tcptrace_py.views.story.said import Said
-from tcptrace_py.views.story.telling import introduction, story
+from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
+from tcptrace_py.views.story.steps import SENTENCES
+from tcptrace_py.views.story.telling import story
+from tcptrace_py.vocabulary import Handshake, RolesFrom, Step, Teardown
 from tests import seg
 from tests.ladders import SCENARIOS, capture_of
 from tests.stories import all_said, foreign_numbers, untold
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-messages = __import__("messages")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TUTORIAL = """\
@@ -199,6 +199,11 @@ def test_w_differs_from_v_where_data_were_sent_in_between():
     )
 
 
+def test_every_shape_role_and_step_has_its_words():
+    assert (set(OPENING), set(CLOSING), set(ROLES)) == (set(Handshake), set(Teardown), set(RolesFrom))
+    assert set(SENTENCES) == {step.name for step in Step}
+
+
 # -- every scenario ---------------------------------------------------------------------------------------------------
 
 
@@ -288,6 +293,25 @@ def test_a_wrong_answer_is_told_as_wrong(stories):
 
 
 # -- around it --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_again_is_told_where_it_belongs(stories):
+    (told_sections,) = (told_ for name, _, told_ in stories if name == "open/ack_of_handshake_lost")
+    opening = next(section for section in told_sections if section.heading.message == "Opening")
+    marks = [Language().sentence(paragraph.mark) for paragraph in opening.paragraphs if paragraph.mark]
+    assert [mark.partition(" (")[0] for mark in marks] == [
+        "Step 1 ✓, frame 1", "Step 2 ✓, frame 2", "Step 3 ✓, frame 3", "Step 2 ✓, frame 4", "Step 3 ✓, frame 5",
+    ]  # fmt: skip
+
+
+def test_of_very_many_steps_the_first_are_told():
+    rows = [
+        row(i, i, "s2c", "R", (i, None, 0), "UNKNOWN/UNKNOWN", steps=["reset"], steps_ok=[None]) for i in range(1, 1001)
+    ]
+    known = record(findings=[], handshake="not_seen", teardown="open", roles_from="port")
+    (opening,) = (section for section in story(known, rows, [], []) if section.heading.message == "Opening")
+    assert len(opening.paragraphs) == 1 + 40 + 1
+    assert Language().sentence(opening.paragraphs[-1].said[0]) == "There are more, the last one on frame 1000."
 
 
 def test_a_number_that_begins_anew_says_so(tmp_path):

@@ -189,7 +189,10 @@ def test_a_view_on_the_command_line(tmp_path):
     code, out, _ = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "tcptrace")
     assert (code, out.split()[:3], len(out.splitlines())) == (0, ["host_a", "port_a", "host_b"], 2)
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zek")
-    assert (code, err) == (2, "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, tshark, ecs\n")
+    assert (code, err) == (
+        2,
+        "tcpflows: --schema: there is no view 'zek'; there are zeek, tcptrace, tshark, cic, ecs\n",
+    )
     code, _, err = tcpflows("analyze", str(FIXTURES / "four_way.pcap"), "--schema", "zeek", "--table", "states")
     assert code == 2
     assert "leave --table" in err

@@ -23,7 +23,10 @@ from tcptrace_py.views.cli.door import STYLE
 if TYPE_CHECKING:
     from types import FrameType
 
-COMMANDS = ("analyze", "show", "explain", "report", "states", "xplot", "compare-tools", "batch", "catalog")
+COMMANDS = (
+    *("analyze", "show", "explain", "report", "states", "xplot", "compare-tools"),
+    *("batch", "query", "compact", "catalog"),
+)
 """In the order of the help; each is the function of that name in the module of that name."""
 
 

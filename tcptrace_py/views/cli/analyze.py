@@ -37,7 +37,7 @@ def analyze(  # noqa: PLR0913 - the options of a command line
     ] = "",
     schema: Annotated[
         str,
-        typer.Option("--schema", metavar="NAME", help="A view instead: zeek, tcptrace, tshark, ecs."),
+        typer.Option("--schema", metavar="NAME", help="A view instead: zeek, tcptrace, tshark, cic, ecs."),
     ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for a file a table (no suffix).")

@@ -67,7 +67,7 @@ CSS = f"""{COLOURS}\
 .tf-ladder .tf-pause span {{ background: var(--tf-paper); padding: 0 .8em; }}
 .tf-ladder details {{ margin: .2em .6em; padding: .1em .5em; border: 1px dashed var(--tf-line); border-radius: 6px; }}
 .tf-ladder summary {{ color: var(--tf-faint); cursor: pointer; }}
-.tf-ladder :is(summary, .tf-fold div) span {{ margin-right: 1em; display: inline-block; }}
+.tf-ladder :is(summary, .tf-fold div, .tf-legend p) > span {{ margin-right: 1em; display: inline-block; }}
 .tf-ladder .tf-faint, .tf-ladder dd {{ color: var(--tf-faint); }} .tf-ladder .tf-info {{ color: var(--tf-info); }}
 .tf-ladder .tf-note {{ color: var(--tf-note); }} .tf-ladder .tf-warning {{ color: var(--tf-warning); }}
 .tf-ladder :is(.tf-error, .tf-wrong) {{ color: var(--tf-error); font-weight: bold; }}
@@ -98,13 +98,15 @@ def fragment(ladder: Ladder) -> str:
     client, server = ends(ladder)
     caption = [f"<p><b>{escaped(title(ladder))}</b></p>", *(f"<p>{escaped(fact)}</p>" for fact in facts(ladder))]
     caption += [f"<p>{_span(part)}</p>" for part in about_the_whole(ladder)]
-    heads = f"<th>client <small>{escaped(client)}</small></th><th>segment</th>"
-    heads += f"<th>server <small>{escaped(server)}</small></th><th>steps and findings</th>"
+    heads = '<th scope="col" class="tf-number">frame</th><th scope="col" class="tf-number">time, s</th>'
+    heads += f'<th scope="col">client <small>{escaped(client)}</small></th><th scope="col">segment</th>'
+    heads += f'<th scope="col">server <small>{escaped(server)}</small></th><th scope="col">steps and findings</th>'
     return (
         f'<figure class="tf-ladder" aria-label="{escaped(title(ladder))}">\n'
         f"<figcaption>{''.join(caption)}</figcaption>\n<table>\n"
-        f'<thead><tr><th class="tf-number">frame</th><th class="tf-number">time, s</th>{heads}</tr></thead>\n'
-        "<tbody>\n" + "\n".join(_rows(ladder)) + f"\n</tbody>\n</table>\n{_legend(ladder)}</figure>\n"
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        + "\n".join(_rows(ladder))
+        + f"\n</tbody>\n</table>\n{_legend(ladder)}</figure>\n"
     )
 
 
@@ -176,10 +178,10 @@ def _between(said: str, style: str) -> str:
 def _arrow(rung: Rung) -> str:
     """The label and a line that the style draws; without style there is still a sign that says which way."""
     heard, sign = SENT[rung.to_server]
-    label = f'<span>{escaped(rung.label)}</span><span class="tf-heard">{sign} {heard}</span>'
-    line = '<i aria-hidden="true"></i>'
     way = "server" if rung.to_server else "client"
-    return f'<div class="tf-arrow tf-to-{way}">{label + line if rung.to_server else line + label}</div>'
+    label, line = f"<span>{escaped(rung.label)}</span>", '<i aria-hidden="true"></i>'
+    drawn = label + line if rung.to_server else line + label
+    return f'<div class="tf-arrow tf-to-{way}"><span class="tf-heard">{sign} {heard}: </span>{drawn}</div>'
 
 
 def _notes(rung: Rung) -> str:

@@ -1,6 +1,7 @@
 """The ladder as one SVG picture: no script, no outside resource, no ids, so that many may stand in one page.
 
-Every rung is a group with a sentence for who cannot see it.  Light, dark and print by the colours of `look`.
+Every rung is an image with a sentence for who cannot see it, which says the states, too.  Light, dark and print by the
+colours of `look`.
 """
 
 from __future__ import annotations
@@ -120,25 +121,25 @@ def picture(ladder: Ladder) -> str:
             continue
         bottom += _put(body, bottom, _before(rung, columns))
         beneath += _moved(rung, columns, bands, bottom)
-        bottom += _put(body, bottom, _rung(rung, columns, ladder))
+        bottom += _put(body, bottom, _rung(rung, columns, ladder), ' role="img"')
     bottom += LAST
     beneath += [_band(stay, bottom, columns) for stay in bands.values()]
     height = bottom + LEADING + _put(body, bottom + LEADING, _legend(ladder, columns)) + EDGE
     width = columns.width
     described = ". ".join([*facts(ladder), *(part.text for part in about_the_whole(ladder))])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="img" viewBox="0 0 {width} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tf-ladder" role="group" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" style="max-width:100%;height:auto" aria-label="{escaped(title(ladder))}">'
         f"<title>{escaped(title(ladder))}</title><desc>{escaped(described)}</desc><style>{STYLE}</style>"
         f'<rect class="tf-paper" width="{width}" height="{height}"/>\n' + "\n".join([*beneath, *body]) + "\n</svg>\n"
     )
 
 
-def _put(body: list[str], top: int, drawn: tuple[list[str], int]) -> int:
+def _put(body: list[str], top: int, drawn: tuple[list[str], int], attributes: str = "") -> int:
     """Put what was drawn from 0 down at its place; return its height."""
     pieces, height = drawn
     if pieces:
-        body.append(f'<g transform="translate(0 {top})">' + "".join(pieces) + "</g>")
+        body.append(f'<g transform="translate(0 {top})"{attributes}>' + "".join(pieces) + "</g>")
     return height
 
 
@@ -196,8 +197,9 @@ def _band(stay: _Stay, bottom: int, columns: _Columns) -> str:
     width = columns.arrow - columns.client
     edge = columns.arrow if stay.left == columns.client else columns.server
     return (
-        f'<g><title>{stay.state}</title><rect class="tf-{PHASE.get(stay.state, "none")}" x="{stay.left}" '
-        f'y="{stay.top}" width="{width}" height="{bottom - stay.top}"/>'
+        f'<g aria-hidden="true"><title>{stay.state}</title>'
+        f'<rect class="tf-{PHASE.get(stay.state, "none")}" x="{stay.left}" y="{stay.top}" '
+        f'width="{width}" height="{bottom - stay.top}"/>'
         f'<path class="tf-life" d="M{edge} {stay.top}V{bottom}M{stay.left} {stay.top}h{width}"/>'
         f"{_text(stay.left + width // 2, stay.top + 15, Part(stay.state, 'heading'), 'middle')}</g>"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
@@ -16,20 +17,28 @@ if TYPE_CHECKING:
 
 WIDEST = 100  # columns; longer lines are hard to read
 INDENT = "  "
-BOUND = "\0"  # a space at which no line is broken (41 + 1 stays together); safe text has no other NUL
+BOUND = "\0"  # a space at which no line is broken; safe text has no other NUL
+TOGETHER = re.compile(r" (?=\+ \d)|(?<=\+) |(?<=\d) (?=(?:ns|us|ms|s|min|h|d)\b)")  # 41 + 1, 10.2 ms
 WIDE = "WF"  # of East Asian widths: two columns, and a line may be broken beside it
 CLOSING = "\uff0c\u3002\uff1b\uff1a\u3001\uff09\u300b\u300d\uff01\uff1f"  # punctuation that begins no line
 OPENING = "\uff08\u300a\u300c"  # and that ends none
 
 
-def lines(sections: Iterable[Section], language: Language, width: int) -> Iterator[Line]:
-    """The sections as lines of at most `width` columns, and of `WIDEST`."""
+ASCII_MARKS = str.maketrans({"\N{CHECK MARK}": "ok", "\N{BALLOT X}": "WRONG"})
+
+
+def lines(sections: Iterable[Section], language: Language, width: int, *, ascii_marks: bool = False) -> Iterator[Line]:
+    """The sections as lines of at most `width` columns, and of `WIDEST`; `ascii_marks`: no check marks."""
     width = min(width, WIDEST)
+    for parts in _lines(sections, language, width):
+        yield [Part(text.translate(ASCII_MARKS), style) for text, style in parts] if ascii_marks else parts
+
+
+def _lines(sections: Iterable[Section], language: Language, width: int) -> Iterator[Line]:
     for number, section in enumerate(sections):
         if number:
             yield []
-        heading = wrapped(safe_text(language.sentence(section.heading)), width)
-        yield from (line(Part(row, "heading")) for row in heading)
+        yield from _rows(language.sentence(section.heading), width, style="heading")
         for paragraph in section.paragraphs:
             yield from _paragraph(paragraph, language, width)
 
@@ -37,11 +46,16 @@ def lines(sections: Iterable[Section], language: Language, width: int) -> Iterat
 def _paragraph(paragraph: Paragraph, language: Language, width: int) -> Iterator[Line]:
     indent = INDENT
     if paragraph.mark is not None:
-        yield line(INDENT, Part(language.sentence(paragraph.mark), paragraph.style))
+        yield from _rows(language.sentence(paragraph.mark), width, indent, paragraph.style)
         indent += INDENT
-    text = joined(language.sentence(said) for said in paragraph.said)
-    bound = safe_text(text).replace(" + ", f"{BOUND}+{BOUND}")
-    yield from (line(indent + row.replace(BOUND, " ")) for row in wrapped(bound, width - len(indent)))
+    yield from _rows(joined(language.sentence(said) for said in paragraph.said), width, indent)
+
+
+def _rows(text: str, width: int, indent: str = "", style: str = "") -> Iterator[Line]:
+    """A text in rows of at most `width` columns, the indent among them."""
+    bound = TOGETHER.sub(BOUND, safe_text(text))
+    for row in wrapped(bound, width - len(indent)):
+        yield line(indent, Part(row.replace(BOUND, " "), style))
 
 
 def joined(sentences: Iterable[str]) -> str:

@@ -61,3 +61,8 @@ def tell_n(one: str, many: str, number: int, **values: Value) -> Said:
 def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
     """Mark a message that stands in a table, for the catalogs; returns it as it is."""
     return message
+
+
+def forms(one: str, many: str) -> tuple[str, str]:
+    """Mark both forms of a message that stands in a table, for the catalogs; returns them as they are."""
+    return one, many

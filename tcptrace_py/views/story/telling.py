@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.views.story.data import data
 from tcptrace_py.views.story.findings import findings
-from tcptrace_py.views.story.said import N_, Instant, Paragraph, Said, Section, Span, tell, tell_n
+from tcptrace_py.views.story.said import N_, Instant, Paragraph, Said, Section, Span, tell
 from tcptrace_py.views.story.shapes import CLOSING, OPENING, ROLES
 from tcptrace_py.views.story.steps import SENTENCES, Step
-from tcptrace_py.views.wording import duration, endpoint
-from tcptrace_py.vocabulary import STATE_MEANING, State
+from tcptrace_py.views.wording import endpoint
+from tcptrace_py.vocabulary import STATE_MEANING, STEP_MEANING, State
+from tcptrace_py.vocabulary import Step as VocabularyStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tcptrace_py.views.story.steps import Row
 
@@ -25,57 +27,8 @@ PEERS = {"client": "server", "server": "client"}
 SIDES = {"client": N_("the client {address}"), "server": N_("the server {address}")}
 SHORT = {"client": N_("the client"), "server": N_("the server")}
 MEANINGS = {state.name: meaning for state, meaning in STATE_MEANING.items()}
+MOST = 40  # paragraphs of a section
 MARKS = {True: ("✓", "right"), False: ("✗", "wrong"), None: ("?", "faint")}
-
-
-def introduction(capture: str, connections: int, told: int) -> Section:
-    """What TCP is, how a story is to be read, and of how many connections there are how many are told."""
-    here = [
-        tell_n(
-            "{n:,} connection was found in {capture}.",
-            "{n:,} connections were found in {capture}.",
-            connections,
-            capture=capture,
-        )
-    ]
-    if told < connections:
-        here.append(
-            tell(
-                "The one whose findings weigh most is told here; tcpflows explain CAPTURE ID tells another, and "
-                "tcpflows analyze CAPTURE lists them."
-            )
-        )
-    return Section(
-        tell("TCP in short"),
-        (
-            Paragraph(
-                (
-                    tell(
-                        "TCP, the Transmission Control Protocol (RFC 9293), is a host-to-host transport: it carries "
-                        "octets from a program on one host to one on another, reliably and in order. It is "
-                        "connection-oriented: both ends open a connection before they send data, and close it at the "
-                        "end."
-                    ),
-                    tell(
-                        "Each segment has a header with a sequence number, which counts the octets that its sender "
-                        "sends, and an acknowledgment number, which names the next octet that it expects; and with six "
-                        "flag bits: SYN opens, ACK acknowledges, PSH pushes data on to the program, FIN finishes, RST "
-                        "resets, URG marks urgent data."
-                    ),
-                )
-            ),
-            Paragraph(
-                (
-                    tell(
-                        "Each end is in one of eleven states (RFC 9293 section 3.3.2). A capture shows what passed one "
-                        "place: what an end has sent proves its state; what was sent to it is taken to have arrived, "
-                        "unless a later segment shows that it had not."
-                    ),
-                )
-            ),
-            Paragraph(tuple(here)),
-        ),
-    )
 
 
 def story(record: Row, rows: Sequence[Row], events: Sequence[Row], states: Sequence[Row]) -> list[Section]:
@@ -96,7 +49,7 @@ def story(record: Row, rows: Sequence[Row], events: Sequence[Row], states: Seque
             tuple(_who(record, names)),
         ),
         Section(tell("Opening"), (Paragraph((tell(OPENING[record["handshake"]]),)), *opening)),
-        Section(tell("Data"), tuple(_data(record, names))),
+        Section(tell("Data"), tuple(data(record, names.sides))),
         Section(tell("Closing"), (Paragraph(tuple(_shape_of_close(record, names))), *closing)),
         Section(tell("Findings"), tuple(findings(record, events))),
         Section(tell("At the end of the capture"), tuple(_proved(states, names))),
@@ -145,23 +98,35 @@ def _steps(record: Row, rows: Sequence[Row], names: Names) -> tuple[list[Paragra
     """The steps of the opening and those of the close, and what else changes a state, as paragraphs."""
     seen = _Seen()
     states = _States(rows, names)
-    opening: list[Paragraph] = []
-    closing: list[Paragraph] = []
+    opening: list[tuple[Row, Paragraph]] = []
+    closing: list[tuple[Row, Paragraph]] = []
     for i, row in enumerate(rows):
         changes = list(states.after(i))
         told = list(_told_steps(row, record, names, seen, moves=states.moves(i)))
         if changes and not told and row["flags"]:
             who = names.sides[SENDERS[row["direction"]]]
             told.append(tell("{who} sends a segment with the flags {flags}.", who=who, flags=row["flags"]))
-        closing_now = bool(closing) or any(name.startswith("teardown") for name in row["steps"])
         seen.add(row)
-        if not told and not changes:
-            continue
-        mark, style = _mark(row)
-        into = closing if closing_now or seen.complete else opening
-        into.append(Paragraph((*told, *changes), mark, style))
+        if told or changes:
+            mark, style = _mark(row)
+            into = closing if _closes(row, begun=bool(closing), complete=seen.complete) else opening
+            into.append((row, Paragraph((*told, *changes), mark, style)))
         seen.complete = seen.complete or "handshake_3" in row["steps"]
-    return opening, closing
+    return _bounded(opening), _bounded(closing)
+
+
+def _closes(row: Row, *, begun: bool, complete: bool) -> bool:
+    """Whether a segment is told as part of the close: a FIN, a RST after the handshake, what follows them."""
+    kinds = {name.partition("_")[0] for name in row["steps"]}
+    return "teardown" in kinds or (begun and "handshake" not in kinds) or (complete and "reset" in kinds)
+
+
+def _bounded(told: list[tuple[Row, Paragraph]]) -> list[Paragraph]:
+    """The paragraphs, of very many the first ones: a thousand RSTs are no story."""
+    shown = [paragraph for _, paragraph in told[:MOST]]
+    if len(told) > MOST:
+        shown.append(Paragraph((tell("There are more, the last one on frame {frame}.", frame=told[-1][0]["frame"]),)))
+    return shown
 
 
 class _Seen:
@@ -208,20 +173,27 @@ def _told_steps(row: Row, record: Row, names: Names, seen: _Seen, *, moves: bool
 
 
 def _mark(row: Row) -> tuple[Said, str]:
-    """The steps that a segment is, with their verdicts, and its frame."""
-    frame = tell("frame {frame}", frame=row["frame"])
+    """The steps that a segment is, with their verdicts, its frame, and where the RFC describes the steps."""
     steps = [
         tell("step {number} {verdict}", number=int(name[-1]), verdict=MARKS[holds][0])
         if name[-1].isdecimal()
         else tell("RST")
         for name, holds in zip(row["steps"], row["steps_ok"], strict=True)
     ]
-    mark = frame
-    for step in reversed(steps):
-        mark = tell("{first}, {rest}", first=step, rest=mark)
+    mark = _listed([*steps, tell("frame {frame}", frame=row["frame"])])
+    sources = dict.fromkeys(STEP_MEANING[VocabularyStep[name]][1] for name in row["steps"])
+    if sources:
+        mark = tell("{mark} ({sources})", mark=mark, sources=_listed([Said(source) for source in sources]))
     verdicts = set(row["steps_ok"])
     worst = next((holds for holds in (False, None, True) if holds in verdicts), None)
     return mark, MARKS[worst][1]
+
+
+def _listed(things: list[Said]) -> Said:
+    *before, listed = things
+    for thing in reversed(before):
+        listed = tell("{first}, {rest}", first=thing, rest=listed)
+    return listed
 
 
 NOW = N_("{who} is now in {state}."), N_("{who} is now in {state} ({meaning}).")
@@ -273,82 +245,6 @@ class _States:
 
 
 # -- data, close, end -------------------------------------------------------------------------------------------------
-
-
-def _data(record: Row, names: Names) -> Iterator[Paragraph]:
-    """What each end sent, what of it was resent or lost, how long answers took, when its window was closed."""
-    if not any(
-        record[f"{direction}_data_segments"] != 0 or record[f"{direction}_retransmissions"] for direction in SENDERS
-    ):
-        yield Paragraph((tell("No data were sent."),))
-        return
-    for direction, side in SENDERS.items():
-        told = list(_sent({name: record[f"{direction}_{name}"] for name in COUNTED}, names.sides[side]))
-        if told:
-            yield Paragraph(tuple(told))
-
-
-COUNTED = (
-    "unique_octets",
-    "data_segments",
-    "retransmissions",
-    "resent_octets",
-    "missing_octets",
-    "out_of_order",
-    "duplicate_packets",
-    "rtt_avg_ns",
-    "rtt_min_ns",
-    "rtt_max_ns",
-    "zero_windows",
-    "zero_window_ns",
-)
-
-
-def _sent(counts: Mapping[str, Any], who: Said) -> Iterator[Said]:
-    if counts["data_segments"]:
-        octets = tell_n("{n:,} octet of data", "{n:,} octets of data", counts["unique_octets"])
-        yield tell_n(
-            "{who} sends {octets} in {n:,} segment.",
-            "{who} sends {octets} in {n:,} segments.",
-            counts["data_segments"],
-            who=who,
-            octets=octets,
-        )
-    elif counts["data_segments"] == 0:
-        yield tell("{who} sends no data.", who=who)
-    if counts["retransmissions"]:
-        yield tell_n(
-            "{n:,} segment was sent again (retransmission).",
-            "{n:,} segments were sent again (retransmission).",
-            counts["retransmissions"],
-        )
-    if counts["out_of_order"]:
-        yield tell_n(
-            "{n:,} segment was overtaken on the way (out of order).",
-            "{n:,} segments were overtaken on the way (out of order).",
-            counts["out_of_order"],
-        )
-    if counts["missing_octets"]:
-        yield tell_n(
-            "{n:,} octet of it is not in the capture.",
-            "{n:,} octets of it are not in the capture.",
-            counts["missing_octets"],
-        )
-    if counts["rtt_avg_ns"] is not None:
-        times = {name: Span(counts[f"rtt_{name}_ns"]) for name in ("avg", "min", "max")}
-        one = N_("At the place of the capture, the answer to what it sends comes after {avg}.")
-        many = N_(
-            "At the place of the capture, the answer to what it sends comes after {avg} on average ({min} to {max})."
-        )
-        alike = duration(counts["rtt_min_ns"]) == duration(counts["rtt_max_ns"])
-        yield Said(one if alike else many, dict(times))
-    if counts["zero_windows"]:
-        yield tell_n(
-            "It says {n:,} time that it can take no more data (window 0), for {span} in all.",
-            "It says {n:,} times that it can take no more data (window 0), for {span} in all.",
-            counts["zero_windows"],
-            span=Span(counts["zero_window_ns"] or 0),
-        )
 
 
 def _shape_of_close(record: Row, names: Names) -> Iterator[Said]:
