@@ -132,6 +132,10 @@ def test_what_is_not_known_is_sorted_last(reports, opened):
         assert values == order[len(order) - len(values) :] if values else True
 
 
+def endpoint(ip, port):
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
 @pytest.mark.parametrize("words", ["", "three_way 443", "retransmission", "10.0.0.1:", "no such thing"])
 def test_filtering(words, reports, opened):
     trace, page = reports["many"]
@@ -141,12 +145,8 @@ def test_filtering(words, reports, opened):
     texts = [
         " ".join(
             [
-                f"{row.client_ip}:{row.client_port}".replace(
-                    f"{row.client_ip}:", f"[{row.client_ip}]:" if ":" in row.client_ip else f"{row.client_ip}:"
-                ),
-                f"[{row.server_ip}]:{row.server_port}"
-                if ":" in row.server_ip
-                else f"{row.server_ip}:{row.server_port}",
+                endpoint(row.client_ip, row.client_port),
+                endpoint(row.server_ip, row.server_port),
                 row.handshake,
                 row.teardown,
                 *row.findings,
@@ -256,6 +256,29 @@ def test_graphs_zoom_together(reports, opened):
         for canvas in graphs.locator("[role=img]").all()
     ]
     assert all(one != other for one, other in zip(labels, after, strict=True))
+
+
+def test_a_part_of_a_graph_is_hidden_by_click_and_by_key(reports, opened):
+    tab = opened(reports["loss_bulk"][1])
+    graphs = drawn(tab, 0)
+    figure = graphs.locator("figure").first
+    name = figure.get_by_role("button", name="edge of window")
+    canvas = figure.locator("canvas")
+
+    def look():
+        tab.wait_for_timeout(60)
+        return name.get_attribute("aria-pressed"), canvas.evaluate("canvas => canvas.toDataURL()")
+
+    shown = look()
+    name.click()
+    hidden = look()
+    name.focus()
+    tab.keyboard.press("Enter")
+    again = look()
+    assert [shown[0], hidden[0], again[0]] == ["true", "false", "true"]
+    assert shown[1] != hidden[1]
+    tab.keyboard.press(" ")
+    assert look()[0] == "false"
 
 
 def test_the_wheel_zooms_with_control_only(reports, opened):

@@ -7,6 +7,19 @@ function made(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A name in a legend, which uPlot lets a click hide or show, for keys and for ears.
+function switchable(label) {
+  const told = () => label.setAttribute("aria-pressed", !label.closest(".u-series").classList.contains("u-off"));
+  for (const [name, value] of [["role", "button"], ["tabindex", "0"]]) label.setAttribute(name, value);
+  label.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    label.click();
+  });
+  label.closest("th").addEventListener("click", () => queueMicrotask(told));
+  told();
+}
+
 const GROUPS = [];
 
 class Group {
@@ -84,7 +97,8 @@ class Group {
       figure.append(canvas);
       const u = plot(graph, shown, this, canvas);
       const legend = u.root.querySelector(".u-legend");
-      if (legend) figure.append(legend);
+      figure.append(legend);
+      for (const label of [...legend.querySelectorAll(".u-label")].slice(1)) switchable(label);
       u.over.addEventListener("dblclick", (event) => (event.stopImmediatePropagation(), this.show(...this.whole)), true);
       this.plots.push({ u, graph, shown, canvas, figure });
     }
