@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.analysis import analyze
 from tcptrace_py.errors import UsageError
-from tcptrace_py.peers.cic_flows import FIN, Segments, Speech, find_all, offset_of, read_flows
+from tcptrace_py.peers.cic_flows import FIN, Segments, Speech, find_all, read_flows, understand
 from tcptrace_py.trace import rereadable
 
 if TYPE_CHECKING:
@@ -129,7 +129,9 @@ def audit(
     held = Segments({row.pair for row in table.rows})
     trace.replay(held)
     speeches = {pair: Speech(*columns) for pair, columns in held.of.items()}
-    offset_us = offset_of(table, speeches) if offset_s is None else round(offset_s * 10**6)
+    offset_us = understand(table, speeches)
+    if offset_s is not None:
+        offset_us = round(offset_s * 10**6)
     done = Audit(trace, offset_us / 10**6, table.others, table.nonsense)
     _judge(done, table, held, speeches, offset_us)
     return done

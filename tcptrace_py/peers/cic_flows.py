@@ -10,7 +10,7 @@ import csv
 import re
 from array import array
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +32,7 @@ FROM_FIRST = 2  # sent by the first endpoint of the pair
 SECOND_US = 10**6
 HALF_DAY_US = 12 * 3600 * SECOND_US
 QUARTER_US = 900 * SECOND_US
+MOST_QUARTERS = 4 * 26  # the widest zone, and half a day
 CLOSE_US = 2  # durations are cut to microseconds at both ends
 ROWS_FOR_OFFSET = 5000
 TRIED = 1000  # rows that decide how times are written
@@ -63,7 +64,7 @@ FORMATS = (
     ("%Y-%m-%d %H:%M:%S", SECOND_US),
     ("%Y-%m-%dT%H:%M:%S", SECOND_US),
 )
-"""How times are written, and how far the true one may lie behind; day before month, unless that fits no time."""
+"""How times are written, and how far the true one may lie behind."""
 
 
 class FlowRow(NamedTuple):
@@ -92,9 +93,22 @@ class FlowTable:
     rows: list[FlowRow]
     others: int  # rows of other protocols
     nonsense: int  # rows that cannot be read
+    forms: list[tuple[str, int]] = field(default_factory=list)  # those of `FORMATS` that fit
     form: str = ""
     spread_us: int = SECOND_US
-    halves: tuple[int, ...] = (0,)  # without AM or PM: or half a day later
+    halves: tuple[int, ...] = (0,)  # without AM or PM: or half a day away
+
+    def use(self, form: str, spread_us: int) -> None:
+        """Understand times in this way."""
+        self.form, self.spread_us, self.halves = form, spread_us, (0,)
+        if "/" in form and "%H" in form:
+            hours = {datetime.strptime(row.time, form).hour for row in self.some(TRIED)}  # noqa: DTZ007 - as below
+            if hours <= set(range(1, 13)):
+                self.halves = (0, HALF_DAY_US, -HALF_DAY_US)
+
+    def some(self, number: int) -> list[FlowRow]:
+        """So many rows, or a little more, from all over the table."""
+        return self.rows[:: max(1, len(self.rows) // number)]
 
     def time_us(self, row: FlowRow) -> int:
         """A row's time in microseconds, as if it were UTC."""
@@ -164,23 +178,16 @@ def _take(table: FlowTable, columns: Mapping[str, int], cells: list[str], line: 
 
 
 def _understand_times(path: str, table: FlowTable) -> None:
-    """Choose the first way of writing times that fits them all."""
+    """Find the ways of writing times that fit them all; the capture tells which it is."""
     if not table.rows:
         return
-    some = table.rows[:: max(1, len(table.rows) // TRIED)]
-    for form, spread in FORMATS:
-        if all(_fits(row.time, form) for row in some):
-            table.form, table.spread_us = form, spread
-            break
-    else:
+    some = table.some(TRIED)
+    table.forms = [(form, spread) for form, spread in FORMATS if all(_fits(row.time, form) for row in some)]
+    if not table.forms:
         raise UnreadableError(f"{path}: times such as {some[0].time!r} are not understood", "not_flows")
-    sensible = [row for row in table.rows if _fits(row.time, table.form)]
+    sensible = [row for row in table.rows if all(_fits(row.time, form) for form, _ in table.forms)]
     table.nonsense += len(table.rows) - len(sensible)
     table.rows = sensible
-    if "%H" in table.form and "/" in table.form:
-        hours = {datetime.strptime(row.time, table.form).hour for row in some}  # noqa: DTZ007 - as above
-        if hours <= set(range(1, 13)):
-            table.halves = (0, HALF_DAY_US, -HALF_DAY_US)
 
 
 def _fits(text: str, form: str) -> bool:
@@ -278,10 +285,25 @@ class Speech:
         return Found(row, begin, end - 1, exact=False) if end > begin else None
 
 
-def offset_of(table: FlowTable, speeches: Mapping[Pair, Speech]) -> int:
-    """How much later than UTC the table's clock goes, in microseconds: what most rows agree on, in quarter hours."""
+def understand(table: FlowTable, speeches: Mapping[Pair, Speech]) -> int:
+    """Choose how the table's times are written; how far its clock is ahead of UTC, in microseconds.
+
+    It is what most rows agree on, in quarter hours: of the ways that fit, the one on which most do.
+    """
+    best = (-1, 0, table.forms[0] if table.forms else FORMATS[0])
+    for each in table.forms:
+        table.use(*each)
+        votes, quarters = _vote(table, speeches)
+        if votes > best[0]:
+            best = (votes, quarters, each)
+    table.use(*best[2])
+    return best[1] * QUARTER_US
+
+
+def _vote(table: FlowTable, speeches: Mapping[Pair, Speech]) -> tuple[int, int]:
+    """The offset that most rows agree on, in quarter hours, and how many do."""
     votes: Counter[int] = Counter()
-    for row in table.rows[:: max(1, len(table.rows) // ROWS_FOR_OFFSET)]:
+    for row in table.some(ROWS_FOR_OFFSET):
         speech = speeches.get(row.pair)
         if speech is None or not len(speech.us):
             continue
@@ -289,9 +311,9 @@ def offset_of(table: FlowTable, speeches: Mapping[Pair, Speech]) -> int:
         late = table.time_us(row) - begins
         quarters = -((-late) // QUARTER_US)  # written times are cut, so the true ones lie a little later
         near = quarters * QUARTER_US - late < max(table.spread_us, SECOND_US)
-        votes.update(set(quarters[near].tolist()))
-    best = max(votes.items(), key=lambda item: (item[1], -abs(item[0])), default=(0, 0))[0]
-    return best * QUARTER_US
+        votes.update({quarter for quarter in quarters[near].tolist() if abs(quarter) <= MOST_QUARTERS})
+    quarter, number = max(votes.items(), key=lambda item: (item[1], -abs(item[0])), default=(0, 0))
+    return number, quarter
 
 
 def find_all(

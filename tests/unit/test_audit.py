@@ -160,6 +160,23 @@ def test_times_as_they_are_written(tmp_path, busy, form, hours):
     assert tt.audit(path, busy, offset_s=hours * 3600 + 86_400).found["none"] == len(flows)
 
 
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"])
+def test_the_capture_tells_days_from_months(tmp_path, form):
+    numbers, made = {}, []
+    for day in range(4):  # 3 to 6 November
+        for port in (1000 + day, 2000 + day):
+            steps = [(day * 86_400, port, ">", SYN), (day * 86_400 + 1, port, "<", SYN | ACK)]
+            made += [segment(step, numbers) for step in steps]
+    made.sort(key=lambda one: one[0])
+    path = tmp_path / "days.pcap"
+    write_pcap(path, [frame for _, frame in made], times=[1_699_012_345 * SECOND + time for time, _ in made])
+    some = cic.packets(path)
+    flows = cic.cut(some)
+    done = tt.audit(written(tmp_path, some, flows, form=form, hours=-4), path)
+    assert (done.offset_s, done.found) == (-4 * 3600, {"exact": 8})
+    check(done, path, some, flows)
+
+
 def test_column_names_of_the_relatives(tmp_path, busy):
     some = cic.packets(busy)
     flows = cic.cut(some)
