@@ -36,6 +36,7 @@ class Stay:
     row: int
     entered: tuple[int, int]  # time, frame
     proved: tuple[int, int] | None = None
+    proved_row: int = -1
 
 
 def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> list[Stay]:
@@ -61,26 +62,35 @@ def stays(changes: Iterable[tuple[str, int, int, int, int, int]], side: int) -> 
 
 
 def _refute(found: list[Stay], state: int, since: int, at: tuple[int, int] | None) -> None:
-    """What had been assumed from row `since` on is wrong, it was `state`; what was proved stays."""
-    while found and found[-1].row >= since and found[-1].proved is None:
-        found.pop()
+    """What had been assumed from row `since` on is wrong, it was `state`; what was proved stays, from its proof on."""
+    shown: list[Stay] = []
+    while found and found[-1].row >= since and (found[-1].proved is None or found[-1].proved_row > since):
+        stay = found.pop()
+        if stay.proved is not None:
+            shown.append(Stay(stay.state, stay.proved_row, stay.proved, stay.proved, stay.proved_row))
     if at and found and found[-1].state == state:
         found[-1].row, found[-1].entered = min((found[-1].row, found[-1].entered), (since, at))
     elif at and (found or state not in BEFORE):
         found.append(Stay(state, since, at))
+    for stay in reversed(shown):
+        if found and found[-1].state == stay.state:
+            found[-1].proved, found[-1].proved_row = stay.proved, stay.proved_row
+        else:
+            found.append(stay)
 
 
 def _prove(found: list[Stay], state: int, row: int, at: tuple[int, int]) -> None:
     """The end's own segment shows `state`; one that was only passed through stands where the estimate left it out."""
     for stay in reversed(found):
         if stay.state == state:
-            stay.proved = stay.proved or at
+            if stay.proved is None:
+                stay.proved, stay.proved_row = at, row
             return
     for place, stay in enumerate(found):
         if stay.proved is None:
-            found.insert(place, Stay(state, stay.row, stay.entered, at))
+            found.insert(place, Stay(state, stay.row, stay.entered, at, row))
             return
-    found.append(Stay(state, row, at, at))
+    found.append(Stay(state, row, at, at, row))
 
 
 def state_rows(conn: Any, capture: str) -> Iterator[dict[str, Any]]:

@@ -157,7 +157,7 @@ def assume(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jo
         log.now_is(me, ESTABLISHED, seg, conn)
         if not peer.seen:  # the peer's direction is not captured: nothing of it is known
             peer.take(0, peer.pending)
-            peer.proved = UNKNOWN
+            peer.prove_all(UNKNOWN)
     elif (me.proved == SYN_RCVD and seg.payload > 0 and peer.syn_payload == 0) or me.proved == UNKNOWN:
         log.now_is(me, ESTABLISHED, seg, conn)
     if peer.fin_end >= 0 and seg.a >= peer.fin_end and not peer.fin_passed:
@@ -195,7 +195,7 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
         seg.bits |= HS_SYN_RETX
     me.syns += 1
     if peer.proved == UNKNOWN and not peer.seen:
-        peer.proved = LISTEN
+        peer.prove_all(LISTEN)
     if peer.proved == LISTEN or peer.proved == SYN_SENT:
         at = peer.waiting(GOT_SYN)
         if at < 0:
@@ -230,7 +230,7 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
     me.syns += 1
     me.sent_syn_ack = True
     if peer.proved == UNKNOWN and not peer.seen:
-        peer.proved = SYN_SENT
+        peer.prove_all(SYN_SENT)
     if peer.proved == SYN_SENT or peer.proved == SYN_RCVD:
         if peer.waiting(GOT_SYN_ACK) < 0 and peer.waiting(GOT_ACK_OF_SYN) < 0:
             log.got(peer, GOT_SYN_ACK, seg)

@@ -61,6 +61,7 @@ cdef class Endpoint:
     # touched by every segment, so they stand together
     cdef public unsigned char side, proved, state, ttl, other_ttl, other_ttl_n
     cdef public flag seen, based, has_isn, has_tsval, initial_over, any_good_sum, timestamps
+    cdef public unsigned char before_proved, before_pending
     cdef public int pending, raw_window, wscale, mss, probe_kind, dup_acks, id_steps, id_good
     cdef public unsigned int base, last_tsval, ts_recent
     cdef public unsigned short last_id, syn_id
@@ -78,7 +79,8 @@ cdef class Endpoint:
     cdef public flag fin_passed, ack_of_fin_passed, ack_of_syn_passed
     cdef public flag sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
     cdef public flag sack_permitted
-    cdef public unsigned long long queue
+    cdef public unsigned long long queue, before_queue
+    cdef public long long proved_row
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
     # rare events
@@ -96,6 +98,10 @@ cdef class Endpoint:
     cdef long long begin_earlier(self, long long lo, long long hi) except? -1
     cdef long long cover_apart(self, long long lo, long long hi) except? -1
     cdef long long skip_to(self, long long to) except? -1
+    cdef int prove(self, unsigned char state, long long row) except? -1
+    cdef int prove_all(self, unsigned char state) except? -1
+    cdef int strike(self, int which) except? -1
+    cdef bint passed_in(self, long long row) except? -1
     cdef unsigned char estimate(self, int upto) except? 255
     cdef unsigned char estimate_at(self, long long row, int without) except? 255
     cdef long long next_since(self, long long row, long long before, int without) except? -1

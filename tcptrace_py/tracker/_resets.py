@@ -70,7 +70,7 @@ def judge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Jou
         seg.bits |= HS_REFUSED
         if me.waiting(GOT_SYN) >= 0:  # it answered from CLOSED (RFC 9293 3.10.7.1): the SYN never opened anything
             log.not_yet(me, me.waiting(GOT_SYN), True, seg, conn)
-            me.proved = CLOSED
+            me.prove_all(CLOSED)
         accept(seg, conn, me, peer, log)
     elif what == ACCEPTED:
         accept(seg, conn, me, peer, log)
@@ -219,7 +219,7 @@ def survive(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: J
 def never_refused(seg: Segment, conn: Connection, me: Endpoint, log: Journal) -> cython.int:
     """The refusal was another's: the SYN is on its way to this end as before, from its row on."""
     since: cython.longlong = me.since[GOT_SYN]
-    me.proved = LISTEN
+    me.prove_all(LISTEN)
     me.push(GOT_SYN, since)
     log.was(me, me.estimate(me.pending), since, seg.row, seg, conn)
 

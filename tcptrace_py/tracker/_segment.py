@@ -128,7 +128,7 @@ class Journal:
     def now_is(self, end: Endpoint, state: cython.uchar, seg: Segment, conn: Connection) -> cython.int:
         """Its own segment shows that the endpoint is in `state`."""
         if state != end.proved:
-            end.proved = state
+            end.prove(state, seg.row)
             self.change(conn, PROVED, end.side, state, seg.row, seg.frame, seg.time)
 
     @cython.cfunc
@@ -189,14 +189,14 @@ class Journal:
         at: cython.longlong = end.since[given]
         after: cython.longlong
         k: cython.int
-        if at < seg.row and end.estimate_at(at, which) != end.estimate_at(at, -1):
+        if at < seg.row and end.estimate_at(at, given) != end.estimate_at(at, -1):
             while at < seg.row:
-                after = end.next_since(at, seg.row, which)
-                self.was(end, end.estimate_at(at, which), at, after, seg, conn)
+                after = end.next_since(at, seg.row, given)
+                self.was(end, end.estimate_at(at, given), at, after, seg, conn)
                 at = after
-            end.state = end.estimate_at(at, which)  # so that settle() notes the estimate anew, from this row on
+            end.state = end.estimate_at(at, given)  # so that settle() notes the estimate anew, from this row on
         if drop:
-            end.take(which, 1)
+            end.strike(which)
         else:
             at = end.since[given]
             for k in range(which, end.pending):  # a segment arrives whole: a FIN on a SYN with the SYN
@@ -243,7 +243,7 @@ class Journal:
         if self.keep_changes:
             if state != end.state:
                 self.change(conn, ENTERED, end.side, state, seg.row, seg.frame, seg.time)
-            elif end.next_since(seg.row - 1, seg.row + 1, -1) == seg.row:  # it may count once others do not
+            elif end.passed_in(seg.row):  # it may count once others do not
                 self.change(conn, PASSED, end.side, state, seg.row, seg.frame, seg.time)
         end.state = state
 

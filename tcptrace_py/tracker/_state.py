@@ -62,6 +62,7 @@ class Endpoint:
     `proved` is the state that its own segments show.  `queue` holds, four bits each, the `pending` inputs that have
     passed the capture point on their way to it, in order; `since[input]` is the row of each.  An acknowledgment of
     `need` proves that GOT_ACK_OF_FIN arrived (-1: nothing does).  `state` is the best estimate: all have arrived.
+    `proved` holds from row `proved_row` on; before it held `before_proved`, with `before_queue` on its way.
     """
 
     @cython.cfunc
@@ -69,8 +70,9 @@ class Endpoint:
     def begin(self, side: cython.uchar, state: cython.uchar) -> cython.int:
         """Nothing is known yet."""
         self.side = side
-        self.proved = self.state = state
-        self.pending = self.queue = 0
+        self.proved = self.state = self.before_proved = state
+        self.pending = self.queue = self.before_pending = self.before_queue = 0
+        self.proved_row = -1
         self.need = -1
         if not cython.compiled:  # a C array otherwise
             self.since = [0] * N_INPUTS
@@ -211,29 +213,80 @@ class Endpoint:
         return state
 
     @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def prove(self, state: cython.uchar, row: cython.longlong) -> cython.int:
+        """Its own segment in that row shows a state; what was known of the rows before stays known."""
+        if self.proved_row != row:
+            self.before_proved, self.before_queue, self.before_pending = self.proved, self.queue, self.pending
+            self.proved_row = row
+        self.proved = state
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def prove_all(self, state: cython.uchar) -> cython.int:
+        """It has been in that state from the beginning."""
+        self.proved = state
+        self.proved_row = -1
+
+    @cython.cfunc
     @cython.exceptval(255, check=True)
     def estimate_at(self, row: cython.longlong, without: cython.int) -> cython.uchar:
-        """Its state in an earlier row: once those pending inputs had arrived that had passed by then, but for one.
+        """Its state in an earlier row: once those inputs had arrived that had passed by then, but for one.
 
         An input that had not arrived when it was thought to is of a later row than some that passed after it.
         """
-        state: cython.uchar = self.proved
-        k: cython.int
-        for k in range(self.pending):
-            if k != without and self.since[self.pending_at(k)] <= row:
-                state = TABLE[state * N_INPUTS + self.pending_at(k)]
+        earlier: cython.bint = row < self.proved_row
+        state: cython.uchar = self.before_proved if earlier else self.proved
+        queue: cython.ulonglong = self.before_queue if earlier else self.queue
+        given: cython.int
+        _k: cython.int
+        for _k in range(self.before_pending if earlier else self.pending):
+            given = queue & 15
+            queue >>= 4
+            if given != without and self.since[given] <= row:
+                state = TABLE[state * N_INPUTS + given]
         return state
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def next_since(self, row: cython.longlong, before: cython.longlong, without: cython.int) -> cython.longlong:
-        """The first row between these two from which another pending input counts; `before` if there is none."""
-        found: cython.longlong = before
+        """The first row between these two in which its state may be another; `before` if there is none."""
+        earlier: cython.bint = row < self.proved_row
+        found: cython.longlong = self.proved_row if earlier and self.proved_row < before else before
+        queue: cython.ulonglong = self.before_queue if earlier else self.queue
+        given: cython.int
+        _k: cython.int
+        for _k in range(self.before_pending if earlier else self.pending):
+            given = queue & 15
+            queue >>= 4
+            if given != without and row < self.since[given] < found:
+                found = self.since[given]
+        return found
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def strike(self, which: cython.int) -> cython.int:
+        """The pending input in that place never arrived, in no row."""
+        given: cython.int = self.pending_at(which)
+        self.take(which, 1)
+        k: cython.int
+        kept: cython.ulonglong = 0
+        n: cython.int = 0
+        for k in range(self.before_pending):
+            if (self.before_queue >> (4 * k)) & 15 != given:
+                kept |= ((self.before_queue >> (4 * k)) & 15) << (4 * n)
+                n += 1
+        self.before_queue, self.before_pending = kept, n
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def passed_in(self, row: cython.longlong) -> cython.bint:
+        """Did one of the pending inputs pass in that row?"""
         k: cython.int
         for k in range(self.pending):
-            if k != without and row < self.since[self.pending_at(k)] < found:
-                found = self.since[self.pending_at(k)]
-        return found
+            if self.since[self.pending_at(k)] == row:
+                return True
+        return False
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

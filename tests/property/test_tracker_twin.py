@@ -26,8 +26,6 @@ few = settings(max_examples=150, deadline=None, derandomize=True, suppress_healt
 FOLDER = Path(__file__).parent.parent / "scenarios"
 ANOTHER_NUMBER = {"syn_ack_of_a_listener_again", "syn_ack_of_another_connection", "syn_ack_with_another_number"}
 """Scenarios in which a side begins anew with another number: the twin's rows have one line of numbers a side."""
-KNOWN = {"simultaneous_ack_lost_between", "ignored_by_a_crossing_fin"}
-"""Where the tracker is known to be wrong, and the twin is right: see test_scenarios."""
 
 habits = st.builds(
     Habits,
@@ -88,7 +86,7 @@ def reached(network: Network, packet: Packet) -> set[int]:
 
 def one_connection() -> list[Path]:
     """Scenarios of one connection with one line of numbers a side."""
-    paths = sorted(path for path in FOLDER.rglob("*.seg") if path.stem not in ANOTHER_NUMBER | KNOWN)
+    paths = sorted(path for path in FOLDER.rglob("*.seg") if path.stem not in ANOTHER_NUMBER)
     return [path for path in paths if len(seg.parse(path.read_text()).lives) == 1]
 
 

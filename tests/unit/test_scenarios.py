@@ -16,12 +16,6 @@ FOLDER = Path(__file__).parent.parent / "scenarios"
 SCENARIOS = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.seg"))
 NEAR_WRAP = 2**32 - 3
 
-WRONG = {
-    "close/simultaneous_ack_lost_between": "what is refuted leaves the state that was proved last, not the one of then",
-    "reset/ignored_by_a_crossing_fin": "likewise: the row of the RST shows the state that the later FIN proves",
-}
-"""Where the tracker is known to differ from what the scenario says."""
-
 NOT_YET = {
     "atk_blind": "of many findings: see test_attacks",
     "atk_scan": "of many connections: see test_attacks",
@@ -48,21 +42,12 @@ def script_of(name: str) -> seg.Script:
     return seg.parse((FOLDER / f"{name}.seg").read_text())
 
 
-def marked(names: list[str]) -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=pytest.fail.Exception, reason=WRONG[name]))
-        if name in WRONG
-        else name
-        for name in names
-    ]
-
-
 @pytest.mark.parametrize(
     "how",
     [{}, {"isns": (NEAR_WRAP, NEAR_WRAP)}, {"exchanged": True}],
     ids=["plain", "near_wrap", "exchanged"],
 )
-@pytest.mark.parametrize("name", marked(SCENARIOS))
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario(name, how, tmp_path):
     script = script_of(name)
     wrong = seg.differences(script, tt.analyze(seg.write(script, tmp_path / "scenario.pcap", **how), **script.asked))
