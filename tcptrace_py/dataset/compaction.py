@@ -220,13 +220,13 @@ def _is_text(capture: str) -> bool:
 
 def _join(store: Store, group: _Group) -> None:
     """Write the parts of a group, then have the manifest tell of them, then remove what they replace."""
-    tables = sorted(group.rows[0].rows)
+    name, tables = group.name, sorted(group.rows[0].rows)
     for table in tables:
-        store.put(table, group.name, joined_rows(store, table, group.rows), indexed=True)
+        store.put(table, name, joined_rows(store, table, group.rows), indexed=True)
     store.synchronise(tables)
     for row in group.rows:
         settings: dict[str, Any] = row.settings | {"schema_version": SCHEMA_VERSION}
-        store.point(replace(row, settings=settings, joined=group.name, joined_of=len(group.rows)))
+        store.point(replace(row, settings=settings, joined=name, joined_of=len(group.rows)))
     store.synchronise([MANIFEST])
     for row in group.rows:
         for table in () if row.joined else row.rows:

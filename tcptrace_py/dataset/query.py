@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.dataset.finished import read_at_once
@@ -86,7 +87,10 @@ def _duckdb() -> Any:
 @contextlib.contextmanager
 def _database(duckdb: Any, now: Finished) -> Iterator[Any]:
     """A database in memory with the tables as views, which can be given no other file."""
-    spill = tempfile.mkdtemp(prefix="tcpflows-")
+    try:
+        spill = tempfile.mkdtemp(prefix="tcpflows-")
+    except OSError:  # nothing can be written here: all has to fit into memory
+        spill = ""
     try:
         with duckdb.connect(config={**SETTINGS, "temp_directory": spill}) as database:
             database.execute("SET TimeZone = 'UTC'")
@@ -101,7 +105,8 @@ def _database(duckdb: Any, now: Finished) -> Iterator[Any]:
             database.execute("SET lock_configuration = true")
             yield database
     finally:
-        shutil.rmtree(spill, ignore_errors=True)
+        if spill:
+            shutil.rmtree(spill, ignore_errors=True)
 
 
 def _show(database: Any, now: Finished, table: str) -> None:
@@ -126,13 +131,22 @@ def _answer(duckdb: Any, database: Any, folder: Path, sql: str, parameters: Mapp
         statements = database.extract_statements(sql)
         if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
             raise UsageError("query: one statement that reads, as in SELECT ... FROM connections")
-        return tidied(database.sql(sql, params=dict(parameters)).to_arrow_table())
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
+        return tidied(_carried_out(database, sql, parameters))
     except duckdb.Error as error:
         if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)) and str(folder) in str(error):
             raise UnreadableError(_in_a_line(error), "bad_part") from None
         raise UsageError(f"query: {_in_a_line(error)}") from None
+
+
+def _carried_out(database: Any, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    """The answer, in a thread of its own: a signal reaches us at once, and is not lost in DuckDB."""
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(lambda: database.sql(sql, params=dict(parameters)).to_arrow_table())
+        try:
+            return answer.result()
+        except (KeyboardInterrupt, SystemExit):
+            database.interrupt()
+            raise
 
 
 def _in_a_line(error: Exception) -> str:

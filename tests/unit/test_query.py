@@ -4,9 +4,13 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +27,7 @@ from tcptrace_py.errors import ChangedError
 from tcptrace_py.tables.schema import SCHEMA_VERSION
 from tcptrace_py.views.cli import app
 from tests.answers import Known, answer, comparable, rows_of
-from tests.batches import FIXTURES, batch, folder_of
+from tests.batches import FIXTURES, ROOT, batch, folder_of
 
 pytest.importorskip("duckdb")
 GOLDEN = Path(__file__).parents[1] / "golden" / "questions.txt"
@@ -210,6 +214,29 @@ def test_places_that_are_no_dataset(tmp_path):
 def test_duckdb_is_named_when_it_is_absent(made, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     assert refused(made, "SELECT 1") == (2, "query needs DuckDB: pip install 'tcptrace_py[query]'")
+
+
+@pytest.mark.parametrize(("stop", "code", "told"), [("SIGINT", 130, "tcpflows: interrupted\n"), ("SIGTERM", 143, "")])
+def test_a_long_query_is_stopped_by_a_signal(made, tmp_path, stop, code, told):
+    endless = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(1000000) b WHERE a.range % 7 = b.range % 3"
+    program = [sys.executable, "-m", "tcptrace_py", "query", str(made), endless]
+    env = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
+    process = subprocess.Popen(program, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.iterdir()):  # the folder for what does not fit into memory
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(getattr(signal, stop))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, "", told)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_no_file_can_be_written(made, monkeypatch):
+    def refuse(**_):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    assert tcpflows(made, "SELECT count(*) AS n FROM connections", "-f", "csv") == (0, "n\n28\n", "")
 
 
 @pytest.fixture
