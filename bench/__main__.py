@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import archive as batches
 from bench import hostile
 from bench.measure import Cost, FailedError, interleaved
 from bench.programs import HERE, OURS, machine, ours, peers
@@ -34,6 +35,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--markdown", type=Path, help="write the tables into this file, at its mark for them")
     parser.add_argument("--stages", action="store_true", help="also where our time goes")
     parser.add_argument("--floods", action="store_true", help="instead: what a packet of a flood costs us")
+    parser.add_argument("--archive", action="store_true", help="instead: what a second worker brings to a batch")
     parser.add_argument("--quick", action="store_true", help="everything once, in small: does it work at all")
     return parser.parse_args()
 
@@ -112,12 +114,28 @@ def floods(given: argparse.Namespace) -> int:
     return 0
 
 
+def archive(given: argparse.Namespace) -> int:
+    """The table of a batch with one worker and with two."""
+    name, rounds = "small", 1 if given.quick else given.rounds
+    workload = quick(WORKLOADS[name]) if given.quick else WORKLOADS[name]
+    path = made(name, given.folder, quick=given.quick)
+    files = 4 if given.quick else batches.FILES
+    rows = batches.speed_up(given.folder, path, workload.packets, rounds, files=files)
+    about = f"{machine(ours(given.folder))}. {files} files of {workload.packets:,} packets; medians of {rounds} rounds."
+    print(f"{about}\n{plain(rows)}")
+    if given.markdown:
+        write(given.markdown, "archive", f"{about}\n\n{markdown(rows)}")
+    return 0
+
+
 def main() -> int:
     """Measure, print, write."""
     given = options()
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.floods:
         return floods(given)
+    if given.archive:
+        return archive(given)
     others = [peer for peer in peers(given.folder) if not given.only or peer.name.startswith(tuple(given.only))]
     programs = ours(given.folder) + others
     inputs = {path.name: path for path in given.files} or {

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from tcptrace_py.analysis import Connection, Summary, Trace, analyze, follow, stream
     from tcptrace_py.comparison import compare_tools
     from tcptrace_py.dataset import BatchResult, Compaction, Dataset, batch, compact, open_dataset
+    from tcptrace_py.flow_audit import Audit, audit
     from tcptrace_py.options import Limits
 
 __version__ = "0.1.0"
 __all__ = [
+    "Audit",
     "BatchResult",
     "ChangedError",
     "Compaction",
@@ -33,6 +35,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "audit",
     "batch",
     "compact",
     "compare_tools",
@@ -48,6 +51,10 @@ def __getattr__(name: str) -> Any:
         from tcptrace_py.comparison import compare_tools
 
         return compare_tools
+    if name in {"Audit", "audit"}:
+        from tcptrace_py import flow_audit
+
+        return getattr(flow_audit, name)
     if name == "Limits":
         from tcptrace_py.options import Limits
 

@@ -162,8 +162,7 @@ class Trace:
         if not self._rereadable:
             raise UsageError(f"{self.path} cannot be read again: a view needs a file")
         replay = view.replay(self.path)
-        for _ in self._second_reading(replay):
-            pass
+        self.replay(replay)
         yield as_batch(name, view.rows(replay.records()), view.columns)
 
     def population(self, step: Any = None) -> pd.DataFrame:
@@ -341,6 +340,11 @@ class Trace:
         for _ in self._second_reading(rows):
             yield from rows.ready
             rows.ready.clear()
+
+    def replay(self, sink: pipeline.Sink) -> None:
+        """Read the input again, for somebody who takes its segments batch by batch."""
+        for _ in self._second_reading(sink):
+            pass
 
     def _second_reading(
         self, sink: pipeline.Sink | None, keep: frozenset[str] = frozenset()

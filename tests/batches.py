@@ -60,6 +60,17 @@ def capture(name):
     return (FIXTURES / f"{name}.pcap").read_bytes()
 
 
+def shifted(name, days):
+    """A fixture some days later."""
+    data = bytearray(capture(name))
+    at = 24
+    while at < len(data):
+        seconds, length = int.from_bytes(data[at : at + 4], "little"), int.from_bytes(data[at + 8 : at + 12], "little")
+        data[at : at + 4] = (seconds + days * 86_400).to_bytes(4, "little")
+        at += 16 + length
+    return bytes(data)
+
+
 def contents(dataset):
     """Every file that a reader of the dataset sees."""
     files = (path for path in Path(dataset).rglob("*") if path.is_file())

@@ -19,8 +19,9 @@ from tcptrace_py.dataset.joining import captures_in, joined_rows, opened_part
 from tcptrace_py.dataset.migrations import way_from
 from tcptrace_py.dataset.store import MANIFEST, Store
 from tcptrace_py.errors import UnreadableError, UsageError
+from tcptrace_py.tables.of_datasets import DATASET_TABLES
 from tcptrace_py.tables.output import failures_named
-from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES
+from tcptrace_py.tables.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import os
@@ -167,7 +168,7 @@ def _carry_out(  # noqa: PLR0913, PLR0917 - what `compact` was asked for
 
 
 def _count(store: Store) -> int:
-    return sum(len(store.names(table)) for table in TABLES)
+    return sum(len(store.names(table)) for table in DATASET_TABLES)
 
 
 def _last_times(store: Store, rows: list[Row]) -> dict[str, int | None]:
@@ -241,7 +242,7 @@ def _sweep(store: Store) -> None:
     """Remove parts that the manifest tells of no more: of captures that were joined or removed, and joined ones."""
     rows = {row.name: row for row in store.rows()}
     told = {row.part for row in rows.values() if row.rows}
-    for table in TABLES:
+    for table in DATASET_TABLES:
         for part in store.names(table) - told:
             if part.startswith(JOINED) or part in rows:
                 _remove(store.path(table, part))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tcptrace_py.dataset.manifest import Row
 from tcptrace_py.dataset.store import MANIFEST, SUFFIX, Store
 from tcptrace_py.errors import ChangedError, UnreadableError, UnsupportedError
-from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES
+from tcptrace_py.tables.of_datasets import DATASET_TABLES
+from tcptrace_py.tables.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import os
@@ -36,7 +37,7 @@ class Finished:
     def tables(self) -> list[str]:
         """The tables that there are parts of."""
         made = {table for row in self.rows for table in row.rows}
-        return [table for table in TABLES if table in made]
+        return [table for table in DATASET_TABLES if table in made]
 
     def parts(self, table: str) -> tuple[list[str], dict[str, list[str]]]:
         """The files of a table: those that are read whole, and of others the captures that are still valid in them.

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from tcptrace_py.dataset.migrations import brought_up
 from tcptrace_py.errors import UnreadableError
-from tcptrace_py.tables.schema import SCHEMA_VERSION, arrow_schema
+from tcptrace_py.tables.of_datasets import dataset_schema
+from tcptrace_py.tables.schema import SCHEMA_VERSION
 from tcptrace_py.tables.write import ROW_GROUP
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def captures_in(table: str, batch: pa.RecordBatch | pa.Table) -> pa.Array:
 
 def joined_rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.RecordBatch]:
     """The rows that these captures have in a table, capture by capture, in batches of one row group."""
-    return even(_rows(store, table, rows), arrow_schema(table))
+    return even(_rows(store, table, rows), dataset_schema(table))
 
 
 def _rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.RecordBatch]:

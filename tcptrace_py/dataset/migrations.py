@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.errors import UnsupportedError
-from tcptrace_py.tables.schema import SCHEMA_VERSION, arrow_schema
+from tcptrace_py.tables.of_datasets import dataset_schema
+from tcptrace_py.tables.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ def brought_up(table: str, batch: pa.RecordBatch, version: int) -> pa.RecordBatc
         columns = {renamed.get(name, name): column for name, column in columns.items()}
         for name, value in each.added.get(table, {}).items():
             columns[name] = pa.nulls(len(batch)) if value is None else pa.array([value] * len(batch))
-    schema = arrow_schema(table)
+    schema = dataset_schema(table)
     return pa.RecordBatch.from_arrays([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 

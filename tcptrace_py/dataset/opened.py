@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tcptrace_py.dataset.finished import finished, read_at_once
 from tcptrace_py.dataset.questions import question
 from tcptrace_py.errors import ChangedError, UnreadableError, UsageError
+from tcptrace_py.tables.of_datasets import DATASET_TABLES, dataset_schema
 from tcptrace_py.tables.safe_text import safe_text
-from tcptrace_py.tables.schema import TABLES, arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ class Dataset:
         The folder.
     tables : list of str
         The tables that there are.
-    captures, connections, timeline, states, events : pandas.DataFrame
+    captures, connections, timeline, states, events, features : pandas.DataFrame
         The tables, whole, with the types of `Trace`'s; rows in the order of captures' names in the dataset.
     """
 
@@ -100,6 +100,11 @@ class Dataset:
     def events(self) -> pd.DataFrame:
         """The `events` table: a row a finding."""
         return self.frame("events")
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """The `features` table: CICFlowMeter's columns, a row a connection."""
+        return self.frame("features")
 
     def frame(self, table: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pd.DataFrame:
         """Columns and rows of a table as a DataFrame; parameters as for `arrow`."""
@@ -194,12 +199,12 @@ class Dataset:
 
 
 def _schema(table: str, columns: Sequence[str] | None) -> pa.Schema:
-    if table not in TABLES:
-        raise UsageError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
-    unknown = [name for name in columns or () if name not in arrow_schema(table).names]
+    if table not in DATASET_TABLES:
+        raise UsageError(f"there is no table {table!r}; there are {', '.join(DATASET_TABLES)}")
+    unknown = [name for name in columns or () if name not in dataset_schema(table).names]
     if unknown:
         raise UsageError(f"{table} has no column {', '.join(map(repr, unknown))}")
-    return arrow_schema(table, columns or ())
+    return dataset_schema(table, columns or ())
 
 
 def _batches(now: Finished, table: str, columns: list[str], where: Where | None) -> Iterator[pa.RecordBatch]:
@@ -219,7 +224,7 @@ def _batches(now: Finished, table: str, columns: list[str], where: Where | None)
     chosen += [([p], key.isin(c) if asked is None else key.isin(c) & asked) for p, c in some.items()]
     try:
         for paths, condition in chosen:
-            parts = pyarrow.dataset.dataset(paths, schema=arrow_schema(table), format="parquet")
+            parts = pyarrow.dataset.dataset(paths, schema=dataset_schema(table), format="parquet")
             yield from parts.to_batches(columns=columns, filter=condition)
     except pa.ArrowInvalid as error:
         raise UnreadableError(str(error).splitlines()[0], "bad_part") from None

@@ -19,7 +19,8 @@ from tcptrace_py.dataset.sources import Input, find, is_address, joined
 from tcptrace_py.dataset.store import MANIFEST, Store
 from tcptrace_py.errors import UsageError
 from tcptrace_py.options import Options
-from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES
+from tcptrace_py.tables.of_datasets import DATASET_TABLES
+from tcptrace_py.tables.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,7 +61,8 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     dataset : path
         The folder that gets ``TABLE/*.parquet``, a part a capture, and ``manifest/*.json``.
     tables : iterable of str
-        What to make of each capture; `captures` always.  `timeline` takes a second reading, and much space.
+        What to make of each capture; `captures` always.  `timeline` takes a second reading, and much space; `features`
+        (CICFlowMeter's columns) takes it, too.
     pattern : str
         Only files in folders, and members of archives named in `sources`, that match this (as in a shell).
     join : bool
@@ -112,8 +114,8 @@ def _settings(tables: Iterable[str], options: dict[str, Any]) -> Settings:
     from tcptrace_py import __version__
 
     names = {tables} if isinstance(tables, str) else set(tables)
-    for name in names - TABLES.keys():
-        raise UsageError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    for name in names - DATASET_TABLES.keys():
+        raise UsageError(f"there is no table {name!r}; there are {', '.join(DATASET_TABLES)}")
     try:
         chosen = asdict(Options(**options))
     except TypeError:
@@ -121,7 +123,8 @@ def _settings(tables: Iterable[str], options: dict[str, Any]) -> Settings:
         raise UsageError(f"there is no option {', '.join(sorted(unknown))}") from None
     for name in WITHOUT_EFFECT:
         del chosen[name]
-    return Settings(__version__, SCHEMA_VERSION, [name for name in TABLES if name in names | {"captures"}], chosen)
+    tables = [name for name in DATASET_TABLES if name in names | {"captures"}]
+    return Settings(__version__, SCHEMA_VERSION, tables, chosen)
 
 
 def _workers(workers: int | None, executor: Executor | None, scheduler: str) -> Workers:
@@ -167,7 +170,7 @@ class _Batch:
             if member.archive:
                 self.members.setdefault(member.archive, []).append(member)
         self._remove_unfinished()
-        parts = {table: self.store.names(table) for table in TABLES}
+        parts = {table: self.store.names(table) for table in DATASET_TABLES}
         result = self.result
         result.left_out += found.left_out
         result.files, result.bytes = (
@@ -205,7 +208,7 @@ class _Batch:
     def _remove_unfinished(self) -> None:
         """Parts without a row: they were being replaced when a batch was stopped."""
         known = self.store.names(MANIFEST) - {row.name for row in self.rows.values() if row.joined}
-        for table in TABLES:
+        for table in DATASET_TABLES:
             for name in self.store.names(table) - known:
                 if OURS.match(name):
                     self.store.path(table, name).unlink(missing_ok=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from tcptrace_py.dataset.manifest import Row, row_of
 from tcptrace_py.errors import OutputError
+from tcptrace_py.tables.of_datasets import DATASET_TABLES, dataset_schema
 from tcptrace_py.tables.output import failures_named, whole_file
-from tcptrace_py.tables.schema import TABLES, arrow_schema
 from tcptrace_py.tables.write import write_table
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what an earlier batch was writing when it was stopped."""
-        for place in (*TABLES, MANIFEST):
+        for place in (*DATASET_TABLES, MANIFEST):
             for temporary in (self.folder / place).glob(TEMPORARY):
                 temporary.unlink(missing_ok=True)
 
@@ -108,12 +108,12 @@ class Store:
         """Forget the row of a capture, and its parts of tables that are not wanted any more."""
         with failures_named(str(self.folder)):
             self.path(MANIFEST, name).unlink(missing_ok=True)
-            for table in TABLES.keys() - set(keep):
+            for table in DATASET_TABLES.keys() - set(keep):
                 self.path(table, name).unlink(missing_ok=True)
 
     def put(self, table: str, name: str, batches: Iterable[pa.RecordBatch], *, indexed: bool = False) -> int:
         """Write a part; the number of its rows.  `indexed`: with statistics, by which readers pass over row groups."""
-        return write_table("parquet", self.path(table, name), table, arrow_schema(table), batches, indexed=indexed)
+        return write_table("parquet", self.path(table, name), table, dataset_schema(table), batches, indexed=indexed)
 
     def finish(self, row: Row) -> None:
         """Write the row that says that all parts are there."""

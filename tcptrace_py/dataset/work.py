@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from tcptrace_py.errors import OutputError, TraceError, UnreadableError, Unsuppo
 from tcptrace_py.options import Options
 from tcptrace_py.summary import summary_of
 from tcptrace_py.tables import build
+from tcptrace_py.tables.of_datasets import DATASET_TABLES
 from tcptrace_py.tables.safe_text import safe_text
+from tcptrace_py.tables.views_cic import Features
 from tcptrace_py.trace import KEPT
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tcptrace_py.dataset.sources import Input
+
+TWICE_READ = {"timeline", "features"}
+"""Tables for which an input is read a second time."""
 
 NO_CAPTURE = {"not_a_capture", "empty"}
 """Reasons for which a file that nobody called a capture is passed over."""
@@ -65,6 +71,18 @@ def run(task: Task) -> Report:
     except Exception as error:  # noqa: BLE001 - a bug of ours costs one input, not the batch
         report.add(capture, "failed", f"internal error: {type(error).__name__}: {error}; please report it")
     return report
+
+
+class Both:
+    """Two sinks of one reading."""
+
+    def __init__(self, one: pipeline.Sink, other: pipeline.Sink) -> None:
+        self.sinks = (one, other)
+
+    def rows(self, batch: Any, tracker: Any) -> None:
+        """Hand on what stands in the batch and in the tracker's columns beside it."""
+        for sink in self.sinks:
+            sink.rows(batch, tracker)
 
 
 class _Work:
@@ -151,7 +169,7 @@ class _Work:
     @contextlib.contextmanager
     def _second_walk(self, kind: str) -> Iterator[Iterator[archives.Member] | None]:
         """A second walk over the archive beside the first, for tables that take a second reading of each member."""
-        if "timeline" not in self.tables:
+        if not TWICE_READ & set(self.tables):
             yield None
             return
         with opened(self.input.capture) as file:
@@ -232,17 +250,38 @@ class _Work:
         tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
         if "states" in self.tables:
             tables["states"] = states.batches()
-        if "timeline" in self.tables:
-            tables["timeline"] = self._timeline(done, again, row.capture)
+        tables |= self._read_again(done, again, row.capture)
         return self._write(row, tables)
 
-    def _timeline(self, done: pipeline.Pass, again: Callable[[], Any], capture: str) -> Iterator[pa.RecordBatch]:
+    def _read_again(
+        self, done: pipeline.Pass, again: Callable[[], Any], capture: str
+    ) -> dict[str, Iterator[pa.RecordBatch]]:
+        """The tables that take a second reading, which is one for both: `features` is whole when `timeline` is."""
+        features = Features(capture) if "features" in self.tables else None
+        made: dict[str, Iterator[pa.RecordBatch]] = {}
+        if "timeline" in self.tables:
+            made["timeline"] = self._timeline(done, again, capture, features)
+        if features is not None:
+            made["features"] = self._features(features, None if made else again)
+        return made
+
+    def _features(self, features: Features, again: Callable[[], Any] | None) -> Iterator[pa.RecordBatch]:
+        if again is not None:
+            with contextlib.closing(again()) as source:
+                pipeline.run(source, self.options, sink=features)
+        records = features.records()
+        while rows := list(islice(records, build.AT_ONCE)):
+            yield build.as_batch("features", rows, DATASET_TABLES["features"])
+
+    def _timeline(
+        self, done: pipeline.Pass, again: Callable[[], Any], capture: str, beside: Features | None
+    ) -> Iterator[pa.RecordBatch]:
         from tcptrace_py.tables.amendments import Amendments
         from tcptrace_py.tables.timeline import TimelineRows
 
         rows = TimelineRows(capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
         with contextlib.closing(again()) as source:
-            for _ in pipeline.steps(source, self.options, sink=rows):
+            for _ in pipeline.steps(source, self.options, sink=Both(rows, beside) if beside else rows):
                 yield from rows.ready
                 rows.ready.clear()
 

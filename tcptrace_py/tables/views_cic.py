@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tcptrace_py.decode import _batch
 from tcptrace_py.tables import addresses
 from tcptrace_py.tables.flow_facts import SECOND, Flow, Numbers, Way
 from tcptrace_py.tables.schema import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     Row = dict[str, Any]
     Value = Callable[[Flow], Any]
@@ -341,6 +339,8 @@ class Features:
 
     def rows(self, batch: Any, tracker: Any) -> None:
         """Take what stands in the batch and in the tracker's columns beside it."""
+        import numpy as np  # here: the catalog does without
+
         n = batch.n
         conns, sides = (np.asarray(getattr(tracker, name))[:n].tolist() for name in ("conn", "direction"))
         columns = (batch.column(name).tolist() for name in READ)
@@ -359,7 +359,7 @@ class Features:
                 None if marks & _batch.NO_WINDOW else window,
             )
 
-    def records(self) -> Iterable[Row]:
+    def records(self) -> Iterator[Row]:
         """The rows of the view, in the order of connections."""
         for conn_id, flow in sorted(self.flows.items()):
             flow.finish()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace_py.errors import EXIT_MEANING, UsageError
 from tcptrace_py.options import BOUNDS, FIXED, Bound
+from tcptrace_py.tables.audit import AUDITED_CONNECTIONS, AUDITED_FLOWS
 from tcptrace_py.tables.disagreements import DISAGREEMENTS
 from tcptrace_py.tables.on_demand import ON_DEMAND
 from tcptrace_py.tables.parity import VIEWS
@@ -68,8 +69,11 @@ SECTIONS = {
     "standing": "Table `standing` (`tcpflows states --at`)",
     "throughput": "Table `throughput` (the graph of that name in `tcpflows report`)",
     "disagreements": "Disagreements with other programs (`tcpflows compare-tools`)",
+    "audited_connections": "What a table of flows did to connections (`tcpflows audit`)",
+    "audited_flows": "What each row of a table of flows is (`tcpflows audit --table flows`)",
     **{view: f"View `{view}` (`--schema {view}`)" for view in VIEWS},
 }
+AUDITED = {"audited_connections": AUDITED_CONNECTIONS, "audited_flows": AUDITED_FLOWS}
 FACTS = (
     "default",
     "when reached",
@@ -102,7 +106,8 @@ def entries() -> Iterator[Entry]:
     for anomaly in ANOMALIES:
         yield Entry("anomaly", anomaly.name, anomaly.condition, _anomaly_facts(anomaly))
     views = {name: view.columns for name, view in VIEWS.items()}
-    for table, columns in {**TABLES, **ON_DEMAND, "disagreements": DISAGREEMENTS, **views}.items():
+    tables = {**TABLES, **ON_DEMAND, "disagreements": DISAGREEMENTS, **AUDITED, **views}
+    for table, columns in tables.items():
         for column in columns:
             yield Entry(table, column.name, column.meaning, _column_facts(column))
 

@@ -3,6 +3,8 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
@@ -52,3 +54,20 @@ def test_the_textbook_is_in_the_first_notebook(monkeypatch):
         *([f"teardown_{step}"] for step in (1, 2, 3, 4)),
     ]
     assert shown["textbook"].timeline["steps_ok"].map(list).to_list()[1:3] == [[True], [True]]
+
+
+def test_archive_as_dataset(monkeypatch):
+    pytest.importorskip("duckdb")
+    monkeypatch.chdir(NOTEBOOKS)
+    shown = runpy.run_path(str(NOTEBOOKS / "archive_as_dataset.py"))
+    assert (dict(shown["done"].counts), shown["done"].connections) == ({"ok": 25}, 28)
+    assert shown["again"].files_kept == shown["again"].files
+    assert shown["shapes"]["connections"].sum() == 28
+    assert shown["slow"]["syn_count"].to_list()[:2] == [2, 2]
+    assert shown["lost"]["resent"].is_monotonic_decreasing
+    assert shown["refused"].to_pylist() == [{"client_ip": "10.9.0.1", "server_port": 80}]
+    assert sum(shown["histogram"].values()) > 100
+    assert shown["before"][0] == 28
+    assert (shown["compaction"].before, shown["compaction"].after) == (125, 5)
+    assert len(shown["features"]) == 3
+    assert not shown["path"].exists()

@@ -138,6 +138,17 @@ def test_floods_beside_the_ordinary(monkeypatch, tmp_path, capsys):
     assert not list(tmp_path.glob("flood-*"))
 
 
+def test_a_batch_with_one_worker_and_two(monkeypatch, tmp_path, capsys):
+    report = tmp_path / "report.md"
+    report.write_text("<!-- generated: archive -->\n<!-- end -->\n", "utf-8")
+    monkeypatch.setattr(sys, "argv", ["bench", "--archive", "--quick", f"--folder={tmp_path}", f"--markdown={report}"])
+    assert harness.main() == 0
+    rows = [line.strip("|").split("|") for line in report.read_text("utf-8").splitlines() if line.startswith("| ")]
+    assert [row[0].strip() for row in rows] == ["workers", "1", "2"]
+    assert rows[1][4].strip() == "1.00"
+    assert "4 files of 2,000 packets" in capsys.readouterr().out
+
+
 def test_stages_are_those_of_the_pipeline():
     segments, stages = stages_of(str(FIXTURE))
     assert segments == 11

@@ -23,21 +23,10 @@ from tcptrace_py.errors import OutputError, UnreadableError, UnsupportedError, U
 from tcptrace_py.tables.schema import SCHEMA_VERSION, TABLES, arrow_schema
 from tcptrace_py.views.cli import app
 from tests.answers import rows_of
-from tests.batches import NAMES, Inline, batch, capture, contents, folder_of, tar_of
+from tests.batches import NAMES, Inline, batch, capture, contents, folder_of, shifted, tar_of
 
 ALL = ("captures", "connections", "states", "events", "timeline")
 DAY = 86_400 * 10**9
-
-
-def shifted(name, days):
-    """A fixture some days later."""
-    data = bytearray(capture(name))
-    at = 24
-    while at < len(data):
-        seconds, length = int.from_bytes(data[at : at + 4], "little"), int.from_bytes(data[at + 8 : at + 12], "little")
-        data[at : at + 4] = (seconds + days * 86_400).to_bytes(4, "little")
-        at += 16 + length
-    return bytes(data)
 
 
 @pytest.fixture
@@ -354,7 +343,7 @@ def aged(dataset, name, monkeypatch):
     ours = Store(dataset)
     row = ours.row(name)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "arrow_schema", old_schema)
+        patched.setattr(store, "dataset_schema", old_schema)
         ours.begin(name, row.rows)
         for table in row.rows:
             wanted = old_schema(table)

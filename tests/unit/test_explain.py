@@ -92,7 +92,7 @@ def test_a_language_that_is_not_there_is_refused_in_python():
 
 
 def test_without_unicode_the_marks_are_words():
-    command = [sys.executable, "-m", "tcptrace_py.views.cli", "explain", "-q", CAPTURE, "0"]
+    command = [sys.executable, "-m", "tcptrace_py", "explain", "-q", CAPTURE, "0"]
     done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
     assert "\n  Step 1 ok, frame 1 (RFC 9293 section 3.5)\n" in done.stdout.decode("ascii")
 

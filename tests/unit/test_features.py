@@ -9,7 +9,7 @@ from tcptrace_py.tables.parity import VIEWS
 from tcptrace_py.tables.views_cic import COLUMNS, DIFFERENCES
 from tests import cic
 from tests.answers import rows_of
-from tests.batches import FIXTURES
+from tests.batches import FIXTURES, batch, capture, folder_of, shifted, tar_of
 from tests.packets import ethernet, ipv4, tcp, write_pcap
 
 NAMES = sorted(path.stem for path in FIXTURES.glob("*.pcap"))
@@ -140,6 +140,31 @@ def test_the_columns_are_those_of_the_usual_header():
     assert VIEWS["cic"].columns == tuple(COLUMNS)
     assert all(column.meaning for column in COLUMNS)
     assert set(VIEWS["cic"].shown) < {column.name for column in COLUMNS}
+
+
+@pytest.mark.parametrize("tables", [["features"], ["features", "timeline"]])
+def test_features_of_a_dataset(tmp_path, tables):
+    folder = folder_of(tmp_path / "in", ["four_way", "loss_bulk"])
+    for day in (1, 2):  # a rotated set
+        (folder / f"ring_{day}.pcap").write_bytes(shifted("port_reuse", day))
+    (folder / "x.tar").write_bytes(tar_of([("m.pcap", capture("refused"))]))
+    (folder / "empty.pcap").touch()
+    batch(folder, tmp_path / "out", tables=tables)
+    dataset = tt.open_dataset(tmp_path / "out")
+    assert dataset.tables == ["captures", *reversed(tables)]
+    whole = rows_of(dataset.arrow("features"))
+    for name in ("four_way", "loss_bulk", "ring_1.pcap+", "x.tar!m"):
+        path = f"{folder}/{name}" + ("" if "+" in name else ".pcap")
+        ours = [row for row in whole if row["capture"] == path]
+        single = FIXTURES / "refused.pcap" if "!" in name else path
+        assert [row | {"capture": ""} for row in ours] == [row | {"capture": ""} for row in viewed(single)]
+    assert len(whole) == 1 + 1 + 1 + len(viewed(f"{folder}/ring_1.pcap+"))
+    tt.compact(tmp_path / "out")
+    assert sorted(map(repr, rows_of(dataset.arrow("features")))) == sorted(map(repr, whole))
+    assert list(dataset.features.columns) == [column.name for column in COLUMNS]
+    pytest.importorskip("duckdb")
+    answer = dataset.query('SELECT max("Flow Duration") AS most FROM features WHERE "Dst Port" = 80')
+    assert answer["most"][0] == max(row["Flow Duration"] for row in whole)
 
 
 def test_by_the_door_of_a_user(tmp_path):

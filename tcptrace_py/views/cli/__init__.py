@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("analyze", "show", "explain", "report", "states", "xplot", "compare-tools"),
-    *("batch", "query", "compact", "catalog"),
+    *("batch", "query", "compact", "audit", "catalog"),
 )
 """In the order of the help; each is the function of that name in the module of that name."""
 

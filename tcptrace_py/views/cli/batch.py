@@ -38,7 +38,9 @@ def batch(  # noqa: PLR0913 - the options of a command line
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DATASET", help="The folder of the dataset.")],
     table: Annotated[
         str,
-        typer.Option("--tables", "-t", metavar="NAME[,...]", help="Default: all but timeline. captures always."),
+        typer.Option(
+            "--tables", "-t", metavar="NAME[,...]", help="Default: all but timeline, features. captures always."
+        ),
     ] = "",
     timeline: Annotated[bool, typer.Option("--timeline", help="The timeline, too.")] = False,
     pattern: Annotated[
