@@ -88,6 +88,31 @@ def test_capture_quality_is_the_row_of_captures(name, reports):
     }
 
 
+def test_a_set_of_files_is_told_file_by_file(tmp_path):
+    whole = (FIXTURES / "loss_bulk.pcap").read_bytes()
+    half = 24 + 16 * 60 + sum(len(data) for data in packets_of(whole)[:60])
+    names = [tmp_path / "ring_1.pcap", tmp_path / "ring_2.pcap"]
+    names[0].write_bytes(whole[:half])
+    names[1].write_bytes(whole[:24] + whole[half:])
+    trace = tt.analyze(names)
+    read = Page(page.report(trace))
+    rows = read.grid("file", "status", "first frame")
+    assert [row["file"] for row in rows] == [str(name) for name in names]
+    assert [(row["first frame"], row["packets"]) for row in rows] == [("1", "60"), ("61", "88")]
+    told = {row[0]["text"]: row[1]["text"] for row in read.table(class_="facts")["rows"]}
+    assert told["packets read"] == "148"
+    assert len(trace) == 1
+
+
+def packets_of(data):
+    packets, at = [], 24
+    while at < len(data):
+        size = int.from_bytes(data[at + 8 : at + 12], "little")
+        packets.append(data[at + 16 : at + 16 + size])
+        at += 16 + size
+    return packets
+
+
 @pytest.mark.parametrize("name", CAPTURES)
 def test_shapes_findings_and_states(name, reports):
     trace, read = reports(name)

@@ -147,7 +147,7 @@ class _Whole:
             (
                 self._head(),
                 "<main>\n",
-                sections.quality(self.summary.captures[0]),
+                self._quality(),
                 sections.section("summary", TITLES["summary"], self._summary()),
                 sections.section("connections", TITLES["connections"], table + self._shown(made)),
                 self.states,
@@ -162,6 +162,10 @@ class _Whole:
         links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in TITLES.items())
         name = escaped(Path(self.trace.path).name)
         return f'<header>\n<h1>{name}</h1>\n<nav aria-label="Parts of this page"><ul>{links}</ul></nav>\n</header>\n'
+
+    def _quality(self) -> str:
+        one, files = self.summary.joined, self.summary.captures
+        return sections.quality(one, files) if one else sections.quality(files[0])
 
     def _summary(self) -> str:
         told = f"{count(self.summary.packets, 'packet')}, {count(self.summary.segments, 'segment')} on "

@@ -47,8 +47,8 @@ def marked(name: str) -> str:
 # -- the capture ---------------------------------------------------------------------------------------------------
 
 
-def quality(capture: Row) -> str:
-    """How good the capture is: what was read, what was not used and why, and what is wrong with it."""
+def quality(capture: Row, files: Sequence[Row] = ()) -> str:
+    """How good the capture is: what was read, what was not used and why, what is wrong; `files` are those of a set."""
     grave = [name for name in capture["findings"] if BY_NAME[name].severity >= Severity.warning]
     if capture["status"] != "ok":
         look, verdict = "bad", f"{capture['status']}: {capture['message'] or capture['reason']}"
@@ -59,7 +59,24 @@ def quality(capture: Row) -> str:
     else:
         look, verdict = "good", "ok: read to its end, and nothing in it says that the capture lacks or repeats packets"
     head = f'<p class="verdict {look}">{escaped(verdict)}</p>\n'
-    return section("quality", "Capture quality", head + facts(_quality(capture)))
+    return section("quality", "Capture quality", head + facts(_quality(capture)) + _files(files))
+
+
+def _files(files: Sequence[Row]) -> str:
+    """The files of a set, one by one."""
+    if not files:
+        return ""
+    heads = ("file", "status", "first frame", "packets", "used", "from", "what is wrong")
+    rows = "".join(
+        f"<tr><td><code>{escaped(file['path'])}</code></td><td>{file['status']}</td>"
+        f'<td class="number">{file["first_frame"]:,}</td><td class="number">{file["packets_read"]:,}</td>'
+        f'<td class="number">{file["packets_used"]:,}</td>'
+        f"<td>{'' if file['first_time'] is None else instant(file['first_time'])}</td>"
+        f"<td>{escaped(file['message'])}</td></tr>\n"
+        for file in files
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n'
 
 
 def _quality(capture: Row) -> Iterator[tuple[str, str]]:
