@@ -117,7 +117,7 @@ CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
 WORST = cython.declare(cython.Py_ssize_t, 20)
 FARTHEST = cython.declare(cython.Py_ssize_t, 18)
 FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
-WHOLE = cython.declare(cython.long, 640)  # octets of an endpoint
+WHOLE = cython.declare(cython.long, 656)  # octets of an endpoint
 NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
 
 # S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
