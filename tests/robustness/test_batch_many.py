@@ -119,7 +119,7 @@ def cluster(folder):
 
         start(scheduler)
         until = time.monotonic() + 60
-        while not told.exists() and time.monotonic() < until:
+        while not (told.exists() and told.read_text().rstrip().endswith("}")) and time.monotonic() < until:
             time.sleep(0.05)
         workers = [start(worker), start(worker)]
         yield json.loads(told.read_text())["address"], workers
