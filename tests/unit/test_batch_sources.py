@@ -5,6 +5,8 @@ import gzip
 import io
 import lzma
 import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -20,7 +22,7 @@ from tcptrace_py.dataset import archives
 from tcptrace_py.dataset.manifest import name_for
 from tcptrace_py.errors import ExitCode, UsageError
 from tcptrace_py.views.cli import app
-from tests.batches import batch, capture, captures, contents, folder_of, tar_of
+from tests.batches import ROOT, batch, capture, captures, contents, folder_of, tar_of
 
 
 def zip_of(members):
@@ -144,6 +146,21 @@ HOSTILE = [
     "new\nline.pcap",
     "c:\\escaped.pcap",
 ]
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_hostile_42_an_archive_through_a_pipe_is_refused(tmp_path, kind):
+    """Members of a pipe could not be read twice, nor named; what to do instead is said."""
+    members = [(name, capture("four_way")) for name in HOSTILE]
+    data = tar_of(members) if kind == "tar" else zip_of(members)
+    command = [sys.executable, "-m", "tcptrace_py", "analyze", "-"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, input=data, capture_output=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 4
+    assert done.stderr.startswith(b"tcpflows: -: not a capture file (looks like ")
+    assert b"try: tcpflows batch" in done.stderr
+    assert done.stdout == b""
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
