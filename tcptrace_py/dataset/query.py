@@ -19,7 +19,6 @@ from tcptrace_py.tables.answers import tidied
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -71,8 +70,13 @@ def query(folder: str | os.PathLike[str], sql: str, parameters: Mapping[str, Any
     duckdb = _duckdb()
 
     def read(now: Finished) -> pa.Table:
-        with _database(duckdb, now) as database:
-            return _answer(duckdb, database, now.folder, sql, parameters or {})
+        try:
+            with _database(duckdb, now) as database:
+                return _answer(duckdb, database, sql, parameters or {})
+        except duckdb.Error as error:  # also from the views: a part that comes first is looked into when they are made
+            if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)) and str(now.folder) in str(error):
+                raise UnreadableError(_in_a_line(error), "bad_part") from None
+            raise UsageError(f"query: {_in_a_line(error)}") from None
 
     return read_at_once(folder, read)
 
@@ -126,16 +130,11 @@ def _show(database: Any, now: Finished, table: str) -> None:
     database.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(views)}")
 
 
-def _answer(duckdb: Any, database: Any, folder: Path, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-    try:
-        statements = database.extract_statements(sql)
-        if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
-            raise UsageError("query: one statement that reads, as in SELECT ... FROM connections")
-        return tidied(_carried_out(database, sql, parameters))
-    except duckdb.Error as error:
-        if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)) and str(folder) in str(error):
-            raise UnreadableError(_in_a_line(error), "bad_part") from None
-        raise UsageError(f"query: {_in_a_line(error)}") from None
+def _answer(duckdb: Any, database: Any, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    statements = database.extract_statements(sql)
+    if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+        raise UsageError("query: one statement that reads, as in SELECT ... FROM connections")
+    return tidied(_carried_out(database, sql, parameters))
 
 
 def _carried_out(database: Any, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
