@@ -9,7 +9,8 @@ import pytest
 
 from tcptrace_py.analysis import compiled
 
-CORPUS = Path(os.environ.get("TCPTRACE_PY_CORPUS", Path(__file__).resolve().parents[2] / "shared"))
+FOLDER = os.environ.get("TCPTRACE_PY_CORPUS", Path(__file__).resolve().parents[2] / "shared")
+CORPUS = Path(os.path.abspath(FOLDER))  # noqa: PTH100 - as a batch names it: links stay
 
 
 slow_interpreted = pytest.mark.skipif(

@@ -47,8 +47,9 @@ class LocalWorkers:
             self._pool = ProcessPoolExecutor(self.at_once, mp_context=spawn, initializer=_begin)
             try:
                 with _interrupts_held_back():  # a worker inherits that: interrupted at its start, it would complain
-                    started = self._pool.submit(os.getpid)
-                started.result()
+                    started = [self._pool.submit(os.getpid) for _ in range(self.at_once)]  # all of them, here
+                for each in started:
+                    each.result()
             except BrokenExecutor:
                 self.stop(())
                 raise UsageError(

@@ -12,7 +12,7 @@ import tcptrace_py as tt
 from tcptrace_py.analysis import compiled
 from tcptrace_py.vocabulary import ANOMALIES, SEGMENT_ANOMALIES
 from tests import seg
-from tests.unit.test_scenarios import NOT_YET, SCENARIOS, WRONG, script_of
+from tests.unit.test_scenarios import NOT_YET, SCENARIOS, script_of
 
 RULE = re.compile(r'^(\w+) = cython\.declare\(cython\.\w+, (?:1 << )?BY_NAME\["(\w+)"\]\.code', re.MULTILINE)
 MODULES = [
@@ -36,7 +36,7 @@ def constants(label: str) -> list[tuple[object, str]]:
 
 def expecting(label: str) -> list[str]:
     """The scenarios in which it is expected."""
-    scripts = {name: script_of(name) for name in SCENARIOS if name not in WRONG}
+    scripts = {name: script_of(name) for name in SCENARIOS}
     return [
         name
         for name, script in scripts.items()
