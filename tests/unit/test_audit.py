@@ -239,7 +239,7 @@ def tcpflows(*args):
 def test_what_is_said(tmp_path, busy):
     some = cic.packets(busy)
     path = written(tmp_path, some, cic.cut(some), hours=-3)
-    code, out, err = tcpflows(path, busy, "--top", 2)
+    code, out, err = tcpflows(path, busy, "--top", 2, "-q")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         f"{path}  6 TCP flows, clock UTC-3:00",

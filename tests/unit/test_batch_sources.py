@@ -153,7 +153,7 @@ def test_hostile_42_an_archive_through_a_pipe_is_refused(tmp_path, kind):
     """Members of a pipe could not be read twice, nor named; what to do instead is said."""
     members = [(name, capture("four_way")) for name in HOSTILE]
     data = tar_of(members) if kind == "tar" else zip_of(members)
-    command = [sys.executable, "-m", "tcptrace_py", "analyze", "-"]
+    command = [sys.executable, "-m", "tcptrace_py", "analyze", "-q", "-"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, input=data, capture_output=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 4

@@ -157,11 +157,11 @@ def test_66_a_name_that_is_a_formula_in_a_spreadsheet(tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("analyze", "ten.pcap"),
-        ("analyze", "ten.pcap", "-f", "csv", "-t", "timeline"),
-        ("analyze", "ten.pcap", "-f", "parquet", "-o", "out"),
-        ("show", "ten.pcap", "0"),
-        ("xplot", "ten.pcap", "0", "-o", "out"),
+        ("analyze", "-q", "ten.pcap"),
+        ("analyze", "-q", "ten.pcap", "-f", "csv", "-t", "timeline"),
+        ("analyze", "-q", "ten.pcap", "-f", "parquet", "-o", "out"),
+        ("show", "-q", "ten.pcap", "0"),
+        ("xplot", "-q", "ten.pcap", "0", "-o", "out"),
         ("catalog", "timeline"),
     ],
     ids=" ".join,
