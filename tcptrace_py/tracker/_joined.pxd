@@ -174,6 +174,7 @@ cdef class Journal:
     cdef public long long[::1] changed
     cdef public bint keep_events, keep_changes
     cdef public long long max_amendments, max_repeats, forgotten
+    cdef long long amended, amended_to
 
     cdef int change(self, Connection conn, int how, int side, int state, long long row, long long frame, long long time) except? -1
     cdef int got(self, Endpoint end, int given, Segment seg) except? -1

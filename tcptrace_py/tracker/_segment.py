@@ -108,6 +108,7 @@ class Journal:
         self, keep_events: cython.bint, keep_changes: cython.bint, max_amendments: cython.int, max_repeats: cython.int
     ):
         self.states = array("q")
+        self.amended = self.amended_to = -1  # whose last amendment of a state was, and where it ended
         self.labels = array("q")
         self.changed = memoryview(zeros("q", 64))
         self.events = []
@@ -230,10 +231,12 @@ class Journal:
     ) -> cython.int:
         """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
         n: cython.Py_ssize_t = len(self.states)
-        if n and self.states[n - 5 :] == array("q", (conn_id, side, self.states[n - 3], first, state)):
-            self.states[n - 2] = after
+        whose: cython.longlong = conn_id << 9 | side << 8 | state
+        if n and whose == self.amended and first == self.amended_to:
+            self.states[n - 2] = self.amended_to = after
         elif self.has_room():
             self.states.extend((conn_id, side, first, after, state))
+            self.amended, self.amended_to = whose, after
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)

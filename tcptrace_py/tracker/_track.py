@@ -681,18 +681,8 @@ class Tracker:
         self.teardowns[teardown_shape(conn)] += 1
         self.rings.give_back(conn.client)
         self.rings.give_back(conn.server)
-        code: cython.int = 0
-        bits: cython.ulonglong = conn.found
-        while bits:
-            self.found_connections[code] += cython.cast(cython.longlong, bits & 1)
-            bits >>= 1
-            code += 1
-        code = 64
-        bits = conn.found_conn
-        while bits:
-            self.found_connections[code] += cython.cast(cython.longlong, bits & 1)
-            bits >>= 1
-            code += 1
+        tally(self.found_connections, 0, conn.found)
+        tally(self.found_connections, 64, conn.found_conn)
         score: cython.longlong = 1000 * ones(conn.found & ERRORS) + ones(conn.found & NOTES)
         score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
         score += ones(conn.found_conn & CONN_NOTES)
@@ -782,6 +772,20 @@ def new_connection() -> Connection:
     conn.client = Endpoint.__new__(Endpoint)
     conn.server = Endpoint.__new__(Endpoint)
     return conn
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def tally(counts: cython.longlong[::1], at: cython.Py_ssize_t, bits: cython.ulonglong) -> cython.int:
+    """Add one to the count of every bit that is set; the lowest bit's count is in place `at`."""
+    while bits:
+        if not bits & 0xFF:
+            bits >>= 8
+            at += 8
+            continue
+        counts[at] += bits & 1
+        bits >>= 1
+        at += 1
 
 
 @cython.cfunc
