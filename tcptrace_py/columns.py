@@ -19,6 +19,13 @@ def filled(code: str, rows: int, value: int) -> array[Any]:
     return array(code, [value]) * rows
 
 
+def held(octets: bytes, code: str) -> array[Any]:
+    """A column out of its octets, as ``memoryview(column).tobytes()`` gives them on this machine."""
+    column = array(code)
+    column.frombytes(octets)
+    return column
+
+
 def longer(code: str, column: Any, rows: int) -> memoryview:
     """A view of a new column with room for `rows`, which begins with what `column` holds."""
     grown = memoryview(zeros(code, rows))

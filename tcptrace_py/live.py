@@ -65,8 +65,7 @@ class Live:
             self._done = done
             self._forget()
             if sink is not None:
-                yield from sink.ready
-                sink.ready.clear()
+                yield from sink.take()
             ended = done.tracker.finished
             if ended:
                 yield from ended_rows(self._table, done, ended, self.path, instances)

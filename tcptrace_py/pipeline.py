@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tcptrace_py.capture import Frames, Reader
     from tcptrace_py.decode import QuotedError
     from tcptrace_py.options import Options
+    from tcptrace_py.suspended import Suspended
 
 
 class Sink(Protocol):
@@ -61,7 +62,8 @@ class Pass:
     errors: list[tuple[int, QuotedError]] = field(default_factory=list)  # conn_id, ICMP error that quotes it
     extent: Any = None  # what was read of a file; of each file of a set
     parts: list[tuple[CaptureInfo, Counts]] = field(default_factory=list)
-    _counted: Counts | None = None
+    counted: Counts | None = None  # when the last part ended
+    since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
 
     @property
     def unused(self) -> list[int]:
@@ -86,8 +88,13 @@ class Pass:
     def end_part(self, info: CaptureInfo) -> None:
         """Count what a file has given that is at its end."""
         now = self.counts
-        self.parts.append((info, now.since(self._counted)))
-        self._counted = now
+        self.parts.append((info, now.since(self.counted)))
+        self.counted = now
+
+    def end_connections(self) -> None:
+        """Count with the last file what was reached when the connections that were open ended."""
+        if self.parts:
+            self.parts[-1][1].limits += self.counts.since(self.counted).limits
 
     def tell_undecoded_links(self) -> None:
         """Frames of a link type that is not decoded make a result partial; an input of nothing else is unsupported."""
@@ -150,10 +157,14 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     sink: Sink | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     before: Pass | None = None,
+    resumed: Suspended | None = None,
+    ending: Callable[[Pass], object] | None = None,
 ) -> Iterator[Pass]:
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended.
 
     `before` is an earlier pass over the same input: only what that one read is read, and it must be the same.
+    `resumed` is a pass that this one goes on with, at the first file after its last.  `ending` is called when all is
+    read and no open connection has been ended yet: the moment to suspend the pass.
 
     Raises
     ------
@@ -173,8 +184,10 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
         _overlaps(options),
     )
     decoder = _decoder(options)
-    with _opened(source, options, before.extent if before else None) as reader:
+    with _opened(source, options, before.extent if before else None, resumed) as reader:
         done = Pass(reader.info, seen, flows, decoder)
+        if resumed is not None:
+            resumed.take_up(done)
         stage = _Stage(done, options.batch_size, sink)
         for frames in reader:
             with _no_cycles():
@@ -184,10 +197,13 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
                 progress(reader.bytes_read, reader.bytes_total)
             yield done
         with _no_cycles():
-            decoder.finish()
             stage.flush()
-            seen.finish()
             stage.end_parts(reader.parts)
+            if ending is not None:
+                ending(done)
+            decoder.finish()
+            seen.finish()
+            done.end_connections()
     done.extent = reader.extent
     done.tell_undecoded_links()
     done.check()
@@ -196,7 +212,7 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     yield done
 
 
-def _opened(source: Any, options: Options, extent: Any) -> Reader | Joined:
+def _opened(source: Any, options: Options, extent: Any, resumed: Suspended | None) -> Reader | Joined:
     how: dict[str, Any] = {
         "link_type": options.link_type,
         "reader": options.reader,
@@ -204,7 +220,7 @@ def _opened(source: Any, options: Options, extent: Any) -> Reader | Joined:
         "limits": options.limits,
     }
     if isinstance(source, CaptureSet):
-        return Joined(source, extent, how)
+        return Joined(source, extent, how, (resumed.info, [info for info, _ in resumed.parts]) if resumed else None)
     return open_capture(source, extent=extent, **how)
 
 
@@ -255,7 +271,6 @@ class _Stage:
         self.quoted.n = 1
         self.slots = memoryview(zeros("i", capacity))
         self.sides = memoryview(zeros("B", capacity))
-        self.since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
 
     def end_parts(self, ended: list[CaptureInfo]) -> None:
         """Count what each file has given that has ended since."""
@@ -270,7 +285,7 @@ class _Stage:
         at = 0
         if frames.n and frames.marks[0] & Mark.AFTER_GAP:
             self.flush()
-            self.since_gap = set()
+            self.done.since_gap = set()
         while at < frames.n:
             at = self.done.decoder.decode(frames, at, self.batch)
             if self.batch.n == self.batch.capacity or at < frames.n:
@@ -285,8 +300,8 @@ class _Stage:
             return
         slots, sides = self.slots, self.sides
         self.done.flows.assign(batch, slots, sides)
-        if self.since_gap is not None:
-            self._mark_after_gap(self.since_gap)
+        if self.done.since_gap is not None:
+            self._mark_after_gap(self.done.since_gap)
         at = 0
         for quote in quotes:
             tracker.track(batch, slots, sides, at, quote.row)

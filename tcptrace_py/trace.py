@@ -338,8 +338,7 @@ class Trace:
         self._again({"timeline"})
         rows = TimelineRows(self.path, _amendments(self._done), only)
         for _ in self._second_reading(rows):
-            yield from rows.ready
-            rows.ready.clear()
+            yield from rows.take()
 
     def replay(self, sink: pipeline.Sink) -> None:
         """Read the input again, for somebody who takes its segments batch by batch."""

@@ -54,6 +54,17 @@ class CaptureSet:
 class Joined:
     """The frames of a set, numbered through; in the manner of `Reader`.
 
+    Parameters
+    ----------
+    captures : CaptureSet
+        What to read.
+    extent : sequence of Extent or None, optional
+        What an earlier reading has read of each: no more than that.
+    how : dict
+        Options of `open_capture`.
+    before : (CaptureInfo, list of CaptureInfo), optional
+        `info` and `parts` of a set that this one goes on with.
+
     Attributes
     ----------
     info : CaptureInfo
@@ -66,9 +77,14 @@ class Joined:
 
     live = False
 
-    def __init__(self, captures: CaptureSet, extent: Sequence[Extent | None] | None, how: dict[str, Any]) -> None:
-        self.info = CaptureInfo(captures.name)
-        self.parts: list[CaptureInfo] = []
+    def __init__(
+        self,
+        captures: CaptureSet,
+        extent: Sequence[Extent | None] | None,
+        how: dict[str, Any],
+        before: tuple[CaptureInfo, list[CaptureInfo]] | None = None,
+    ) -> None:
+        self.info, self.parts = before or (CaptureInfo(captures.name), [])
         self.extent: list[Extent | None] = []
         self.bytes_read = 0
         self.bytes_total: int | None = None
@@ -90,7 +106,7 @@ class Joined:
         UnreadableError
             Where nothing could be had of any of them.
         """
-        whole, before, errors = True, 0, list[UnreadableError]()
+        whole, before, errors = _whole(self.parts), 0, list[UnreadableError]()
         for n, source in enumerate(self._sources):
             try:
                 reader = open_capture(source, extent=self._extent[n] if self._extent else None, **self._how)
@@ -111,7 +127,7 @@ class Joined:
             before = self.bytes_read
             whole = whole and reader.info.status == "ok"
             self._end(reader.info, reader.extent)
-        if len(errors) == len(self._sources):
+        if len(errors) == len(self.parts):
             raise errors[0]
 
     def _end(self, part: CaptureInfo, extent: Extent | None) -> None:
@@ -132,6 +148,14 @@ class Joined:
         whole.last_time_ns = max(times, default=None)
         whole.gaps += part.gaps
         whole.limits += part.limits
+
+
+def _whole(parts: list[CaptureInfo]) -> bool:
+    """Whether nothing is missing between the last packet of these files and what comes next."""
+    for part in reversed(parts):
+        if part.status != "ok" or part.packets_read:
+            return part.status == "ok"
+    return True
 
 
 def _unread(source: Any, error: UnreadableError) -> CaptureInfo:

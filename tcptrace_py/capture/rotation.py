@@ -7,10 +7,11 @@ interfaces, and their times adjoin.  Knows names and first packets.  Does not kn
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.capture.joined import SIGN, CaptureSet
 from tcptrace_py.capture.reader import open_capture
@@ -77,6 +78,43 @@ def rotated(paths: Iterable[str]) -> list[list[str]]:
             for alike in by_kind.values():
                 found += [[file.path for file in run] for run in _runs(alike) if len(run) > 1]
     return sorted(found)
+
+
+class Tail(NamedTuple):
+    """What is remembered of the last file of a set, which may be gone when the next one comes; plain enough for JSON.
+
+    `alike` as in `_File`, but as JSON has it.
+    """
+
+    path: str
+    numbers: list[int]
+    alike: list[Any]
+    first_ns: int
+    last_ns: int
+
+
+def tail(path: str, last_ns: int) -> Tail | None:
+    """What to remember of a file whose latest time is known; None if it cannot be one of a set."""
+    file = _looked_at(path, shape(path)[1])
+    return file and Tail(file.path, list(file.numbers), json.loads(json.dumps(file.alike)), file.first_ns, last_ns)
+
+
+def can_begin(path: str) -> bool:
+    """Whether a file can be the first of a set: a capture whose packets have times."""
+    return _looked_at(path, ()) is not None
+
+
+def continuing(end: Tail, paths: Iterable[str]) -> list[str]:
+    """Those of these files that go on where a set ended, in order of time."""
+    candidates = next((found for found in _shapes([end.path, *paths]).values() if end.path in dict(found)), [])
+    files = [file for path, numbers in candidates if path != end.path and (file := _looked_at(path, numbers))]
+    before, last_ns = _File(end.path, dict(candidates)[end.path], (), end.first_ns), end.last_ns
+    following = []
+    for file in sorted(files, key=lambda file: (file.first_ns, file.numbers)):
+        if json.loads(json.dumps(file.alike)) == end.alike and _follows(before, file, last_ns):
+            following.append(file.path)
+            before, last_ns = file, _last(file)
+    return following
 
 
 def _looked_at(path: str, numbers: tuple[int, ...]) -> _File | None:

@@ -134,7 +134,7 @@ def compact(
         raise UnreadableError(f"{dataset}: no dataset: it has no manifest; make one with tcpflows batch", "no_dataset")
     store = Store(folder)
     with store.locked():
-        known = [row for row in store.rows() if row.rows]
+        known = [row for row in store.rows() if row.rows and (not row.runs or row.schema_version < SCHEMA_VERSION)]
         refuse_later(dataset, known)
         for version in {row.schema_version for row in known}:
             way_from(version)
@@ -177,7 +177,7 @@ def _last_times(store: Store, rows: list[Row]) -> dict[str, int | None]:
 
     by_part = defaultdict(list)
     for row in rows:
-        by_part[row.part].append(row)
+        by_part[row.parts("captures")[0]].append(row)
     ended: dict[str, int | None] = {}
     for part, held in by_part.items():
         table = opened_part(store.path("captures", part)).read(["path", "set", "last_time"])
@@ -226,9 +226,11 @@ def _join(store: Store, group: _Group) -> None:
     store.synchronise(tables)
     for row in group.rows:
         settings: dict[str, Any] = row.settings | {"schema_version": SCHEMA_VERSION}
-        store.point(replace(row, settings=settings, joined=name, joined_of=len(group.rows)))
+        whole: dict[str, Any] = {"runs": 0, "pieces": [], "tail": []}  # another version cannot go on with a set
+        store.point(replace(row, settings=settings, joined=name, joined_of=len(group.rows), **whole))
     store.synchronise([MANIFEST])
     for row in group.rows:
+        store.forget_runs(row.name)
         for table in () if row.joined else row.rows:
             _remove(store.path(table, row.name))
 

@@ -47,7 +47,8 @@ class Finished:
         store, valid = Store(self.folder), dict[str, list[Row]]()
         for row in self.rows:
             if table in row.rows:
-                valid.setdefault(row.part, []).append(row)
+                for part in row.parts(table):
+                    valid.setdefault(part, []).append(row)
         whole, some = list[str](), dict[str, list[str]]()
         for part, rows in valid.items():
             path = str(store.path(table, part))

@@ -42,13 +42,14 @@ def joined_rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.Record
 def _rows(store: Store, table: str, rows: list[Row]) -> Iterator[pa.RecordBatch]:
     opened: dict[str, _Part] = {}
     for row in rows:
-        if row.part not in opened:
-            opened[row.part] = _Part(opened_part(store.path(table, row.part)), table)
-        part = opened[row.part]
-        for batch in part.of(row.capture) if row.joined_of > 1 else part.all():
-            yield batch if row.schema_version == SCHEMA_VERSION else brought_up(table, batch, row.schema_version)
-        if not row.joined:
-            opened.pop(row.part).file.close()
+        for name in row.parts(table):
+            if name not in opened:
+                opened[name] = _Part(opened_part(store.path(table, name)), table)
+            part = opened[name]
+            for batch in part.of(row.capture) if row.joined_of > 1 else part.all():
+                yield batch if row.schema_version == SCHEMA_VERSION else brought_up(table, batch, row.schema_version)
+            if not row.joined:
+                opened.pop(name).file.close()
     for part in opened.values():
         part.file.close()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEY = 12  # hexadecimal digits: a million captures collide once in 500 datasets
 STEM = 60
+RUN = "~"  # stands in no name that `name_for` gives
 
 
 def name_for(capture: str) -> str:
@@ -25,6 +26,16 @@ def name_for(capture: str) -> str:
     digest = hashlib.sha256(capture.encode("utf-8", "surrogateescape")).hexdigest()[:KEY]
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", PurePath(capture.rpartition("!")[2]).name)[:STEM].strip("._-")
     return f"{digest}-{stem or 'capture'}"
+
+
+def run_part(name: str, run: int) -> str:
+    """The part with what had come to its end in one run of a set that goes on."""
+    return f"{name}{RUN}{run:04}"
+
+
+def open_part(name: str, run: int) -> str:
+    """The part with what was open after that run; the next one replaces it."""
+    return f"{run_part(name, run)}-open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,9 @@ class Row:
     left_out: dict[str, int] = field(default_factory=dict)  # of an archive: why -> members
     joined: str = ""  # the name of the part that holds its rows beside others'; empty for parts of its own
     joined_of: int = 0  # how many captures were joined there
+    runs: int = 0  # of a set that goes on: how many batches have added to it
+    pieces: list[list[Any]] = field(default_factory=list)  # likewise: path, size and stamp of each of `files`
+    tail: list[Any] = field(default_factory=list)  # likewise: what tells which file comes next (`rotation.Tail`)
 
     @property
     def name(self) -> str:
@@ -74,8 +88,15 @@ class Row:
 
     @property
     def part(self) -> str:
-        """The name of the files that hold its rows."""
+        """The name of the files that hold its rows, unless it goes on."""
         return self.joined or self.name
+
+    def parts(self, table: str) -> list[str]:
+        """The names of the files that hold its rows of a table, in their order."""
+        if not self.runs:
+            return [self.part]
+        ended = [] if table == "captures" else [run_part(self.name, run) for run in range(1, self.runs + 1)]
+        return [*ended, open_part(self.name, self.runs)]
 
     @property
     def schema_version(self) -> int:

@@ -10,14 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tcptrace_py.capture.rotation import Tail, continuing
 from tcptrace_py.dataset import work
 from tcptrace_py.dataset.finished import refuse_later
 from tcptrace_py.dataset.manifest import Row, Settings, name_for, under
 from tcptrace_py.dataset.report import BatchResult, Outcome, Report
 from tcptrace_py.dataset.schedule import AT_ONCE, DaskCluster, GivenExecutor, LocalWorkers, carried_out, cores
-from tcptrace_py.dataset.sources import Input, find, is_address, joined
-from tcptrace_py.dataset.store import MANIFEST, Store
-from tcptrace_py.errors import UsageError
+from tcptrace_py.dataset.sources import Input, find, is_address, joined, set_of
+from tcptrace_py.dataset.store import Store
+from tcptrace_py.errors import UnreadableError, UsageError
 from tcptrace_py.options import Options
 from tcptrace_py.tables.of_datasets import DATASET_TABLES
 from tcptrace_py.tables.schema import SCHEMA_VERSION
@@ -43,6 +44,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     tables: Iterable[str] = DEFAULT_TABLES,
     pattern: str = "",
     join: bool = True,
+    checkpoint: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     scheduler: str = "",
@@ -69,6 +71,10 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         Read files that one capture was cut into (``tcpdump -C``, ``-G``; ``dumpcap -b``) as one, so that a connection
         that spans files is one.  Such a set is recognised by names that differ in numbers only, the same format, link
         type and interfaces, and times that adjoin; it is named for its first file, with a ``+`` behind it.
+    checkpoint : bool
+        Keep what is open at the end of each set, and go on with it when files come that continue the set: these alone
+        are read, and those before may be gone.  The tables come to be those of all files read at once.  A file that
+        stands alone is a set that begins.
     workers : int, optional
         Processes; default the cores.
     executor : concurrent.futures.Executor, optional
@@ -93,15 +99,17 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     OutputError
         When the dataset cannot be written, or another batch is writing to it.
     """
+    if checkpoint and not join:
+        raise UsageError("checkpoint goes on with sets of files, which are not joined here")
     named = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     store, settings = Store(Path(dataset)), _settings(tables, options)
     given = _workers(workers, executor, scheduler)
     with store.locked():
-        store.make(settings.tables)
+        store.make(settings.tables, goes_on=checkpoint)
         chosen = _Batch(store, settings, progress or (lambda _so_far, _bad: None))
         found = find([os.fspath(each) for each in named], pattern, Path(dataset))
         if join:
-            found.inputs = chosen.join(found)
+            found.inputs = [*(chosen.go_on(found) if checkpoint else ()), *chosen.join(found, goes_on=checkpoint)]
         tasks = chosen.plan(found, digests=digests)
         chosen.carry_out(tasks, given)
         chosen.remove_regrouped(found)
@@ -147,13 +155,38 @@ class _Batch:
         self.rows = {row.name: row for row in store.rows()}
         refuse_later(store.folder, self.rows.values())
 
-    def join(self, found: Found) -> list[Input]:
+    def go_on(self, found: Found) -> list[Input]:
+        """The sets that earlier runs have begun, with the files that are new; `found` then has the others.
+
+        One of whose files one has changed begins anew, if all of them are there, or else stays as it is.
+        """
+        there = {each.capture: each for each in found.inputs if not each.remote}
+        going = []
+        for row in self.rows.values():
+            if not row.runs or row.settings != asdict(self.settings) or not self.store.can_go_on(row):
+                continue
+            changed = [path for path, *_ in row.pieces if path in there and there[path].piece not in row.pieces]
+            if changed and there.keys() >= set(row.files):
+                continue
+            new = continuing(Tail(*row.tail), [path for path in there if path not in row.files])
+            if changed:
+                why = f"{changed[0]}: has changed since {row.capture} was read up to it, and files before it are gone"
+                found.missing.append(UnreadableError(why, "changed"))
+            elif new or there.keys() & set(row.files):
+                whole = set_of([*row.pieces, *(there[path].piece for path in new)], row.capture)
+                going.append(whole.going_on(len(row.files)))
+            for path in {*row.files, *new} & there.keys():
+                del there[path]
+        found.inputs = [*there.values(), *(each for each in found.inputs if each.remote)]
+        return going
+
+    def join(self, found: Found, *, goes_on: bool) -> list[Input]:
         """The inputs, each rotated set as one.  What a set has given of which a file is gone is not made again."""
         gone = [row for row in self.rows.values() if row.files and not all(Path(file).exists() for file in row.files)]
         covered = {file for row in gone for file in row.files}
         found.left_out["in a set whose first files are gone"] += len(covered & {each.capture for each in found.inputs})
         found.left_out += Counter()  # without zeros
-        return joined([each for each in found.inputs if each.capture not in covered])
+        return joined([each for each in found.inputs if each.capture not in covered], goes_on=goes_on)
 
     def remove_regrouped(self, found: Found) -> None:
         """Remove what was made of files that now stand in another set, or in none."""
@@ -196,20 +229,19 @@ class _Batch:
         return tasks
 
     def _same_but_for_stamp(self, row: Row, each: Input) -> bool:
-        named_alike = not each.named or row.kind != "left_out"
+        named_alike = (not each.named or row.kind != "left_out") and bool(row.runs) >= each.goes_on
         return named_alike and row.fits(each.size, row.stamp, self.settings, each.pattern)
 
     def _complete(self, row: Row, parts: dict[str, set[str]]) -> list[Row]:
         """The row and those of its members, if all their parts are there; else nothing."""
         rows = [row, *(self.rows[name] for name in row.members if name in self.rows)]
         whole = len(rows) == 1 + len(row.members)
-        return rows if whole and all(each.part in parts[t] for each in rows for t in each.rows) else []
+        return rows if whole and all(parts[t].issuperset(each.parts(t)) for each in rows for t in each.rows) else []
 
     def _remove_unfinished(self) -> None:
         """Parts without a row: they were being replaced when a batch was stopped."""
-        known = self.store.names(MANIFEST) - {row.name for row in self.rows.values() if row.joined}
         for table in DATASET_TABLES:
-            for name in self.store.names(table) - known:
+            for name in self.store.names(table) - self.store.told(table, self.rows.values()):
                 if OURS.match(name):
                     self.store.path(table, name).unlink(missing_ok=True)
 

@@ -11,12 +11,12 @@ import os
 import re
 import stat
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture import CaptureSet
-from tcptrace_py.capture.rotation import rotated
+from tcptrace_py.capture.rotation import can_begin, rotated
 from tcptrace_py.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class Input:
         Which members to take if it is an archive; empty for all.
     files : tuple of str
         For a set of rotated files, which are read as one: all of them, in their order.
+    goes_on : bool
+        Whether later runs are to go on with the set where this one ends.
+    read : int
+        How many of `files` earlier runs have read.
+    pieces : list
+        Path, size and stamp of each of `files`, if the set goes on.
     """
 
     capture: str
@@ -52,11 +58,23 @@ class Input:
     named: bool = True
     pattern: str = ""
     files: tuple[str, ...] = ()
+    goes_on: bool = False
+    read: int = 0
+    pieces: list[list[Any]] = field(default_factory=list)
 
     @property
     def file_count(self) -> int:
         """How many files it consists of."""
         return len(self.files) or 1
+
+    def going_on(self, read: int = 0) -> Input:
+        """The same set, to be gone on with; `read` of its files were read."""
+        return replace(self, goes_on=True, read=read)
+
+    @property
+    def piece(self) -> list[Any]:
+        """What is remembered of it as one file of a set."""
+        return [self.capture, self.size, self.stamp]
 
     @property
     def remote(self) -> bool:
@@ -116,17 +134,29 @@ def find(sources: Iterable[str], pattern: str, dataset: Path) -> Found:
     return found
 
 
-def joined(inputs: list[Input]) -> list[Input]:
-    """The same with the pieces of each rotated set as one input; an address is never looked into beforehand."""
+def joined(inputs: list[Input], *, goes_on: bool = False) -> list[Input]:
+    """The same with the pieces of each rotated set as one input; an address is never looked into beforehand.
+
+    `goes_on`: a capture that stands alone is a set of one.
+    """
     by_path = {each.capture: each for each in inputs if not each.remote}
     for files in rotated(by_path):
-        pieces = [by_path.pop(path) for path in files]
-        name = CaptureSet(tuple(files)).name
-        stamps = "".join(f"{piece.capture}\0{piece.size}\0{piece.stamp}\0" for piece in pieces)
-        stamp = hashlib.sha256(stamps.encode("utf-8", "surrogateescape")).hexdigest()
-        by_path[name] = Input(name, sum(piece.size for piece in pieces), stamp, files=tuple(files))
+        made = set_of([by_path.pop(path).piece for path in files])
+        by_path[made.capture] = made.going_on() if goes_on else made
+    for path in [path for path, each in by_path.items() if goes_on and not each.files and can_begin(path)]:
+        alone = set_of([by_path.pop(path).piece])
+        by_path[alone.capture] = alone.going_on()
     remote = [each for each in inputs if each.remote]
     return sorted([*by_path.values(), *remote], key=lambda each: (-each.size, each.capture))
+
+
+def set_of(pieces: list[list[Any]], name: str = "") -> Input:
+    """The set of some files, of each path, size and stamp."""
+    files = tuple(path for path, _, _ in pieces)
+    stamps = "".join(f"{path}\0{size}\0{stamp}\0" for path, size, stamp in pieces)
+    stamp = hashlib.sha256(stamps.encode("utf-8", "surrogateescape")).hexdigest()
+    size = sum(size for _, size, _ in pieces)
+    return Input(name or CaptureSet(files).name, size, stamp, files=files, pieces=pieces)
 
 
 def _local(source: str, pattern: str, dataset: Path, found: Found) -> Iterator[Input]:

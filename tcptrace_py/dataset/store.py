@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcptrace_py.dataset.manifest import Row, row_of
+from tcptrace_py.dataset.manifest import RUN, Row, row_of, run_part
 from tcptrace_py.errors import OutputError
 from tcptrace_py.tables.of_datasets import DATASET_TABLES, dataset_schema
 from tcptrace_py.tables.output import failures_named, whole_file
@@ -25,9 +26,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest"
+CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 TEMPORARY = ".tcpflows-*.tmp"
-SUFFIX = {MANIFEST: ".json"}
+SUFFIX = {MANIFEST: ".json", CHECKPOINTS: ""}
+
+
+def checkpoint(name: str, run: int) -> str:
+    """The file with the connections that were open after a run."""
+    return f"{run_part(name, run)}.state"
+
+
+def checkpoint_rows(name: str, run: int) -> str:
+    """The file with their rows of the timeline, as they are without what later evidence may still say."""
+    return f"{run_part(name, run)}.rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +48,10 @@ class Store:
 
     folder: Path
 
-    def make(self, tables: Iterable[str]) -> None:
+    def make(self, tables: Iterable[str], *, goes_on: bool = False) -> None:
         """Make the folders."""
         with failures_named(str(self.folder)):
-            for name in (*tables, MANIFEST):
+            for name in (*tables, MANIFEST, *([CHECKPOINTS] if goes_on else [])):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     @contextlib.contextmanager
@@ -69,7 +81,7 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what an earlier batch was writing when it was stopped."""
-        for place in (*DATASET_TABLES, MANIFEST):
+        for place in (*DATASET_TABLES, MANIFEST, CHECKPOINTS):
             for temporary in (self.folder / place).glob(TEMPORARY):
                 temporary.unlink(missing_ok=True)
 
@@ -102,7 +114,15 @@ class Store:
 
     def has(self, row: Row) -> bool:
         """Whether all parts that a row tells of are there."""
-        return all(self.path(table, row.part).exists() for table in row.rows)
+        return all(self.path(table, part).exists() for table in row.rows for part in row.parts(table))
+
+    def can_go_on(self, row: Row) -> bool:
+        """Whether all parts of a set that goes on are there, and what it takes to go on."""
+        return self.has(row) and self.path(CHECKPOINTS, checkpoint(row.name, row.runs)).exists()
+
+    def told(self, table: str, rows: Iterable[Row]) -> set[str]:
+        """The parts of a table that these rows tell of."""
+        return {part for row in rows if table in row.rows for part in row.parts(table)}
 
     def begin(self, name: str, keep: Iterable[str]) -> None:
         """Forget the row of a capture, and its parts of tables that are not wanted any more."""
@@ -110,6 +130,17 @@ class Store:
             self.path(MANIFEST, name).unlink(missing_ok=True)
             for table in DATASET_TABLES.keys() - set(keep):
                 self.path(table, name).unlink(missing_ok=True)
+            self.forget_runs(name)
+
+    def forget_runs(self, name: str, told: Row | None = None) -> None:
+        """Remove what the runs of a set that goes on have left: all, or what its row does not tell of."""
+        for place in (*DATASET_TABLES, CHECKPOINTS):
+            keep = set() if told is None else {told.name} | self.told(place, [told])
+            if told is not None and place == CHECKPOINTS:
+                keep = {checkpoint(name, told.runs), checkpoint_rows(name, told.runs)}
+            for left in (self.folder / place).glob(f"{glob.escape(name)}{RUN}*"):
+                if left.name.removesuffix(SUFFIX.get(place, ".parquet")) not in keep:
+                    left.unlink(missing_ok=True)
 
     def put(self, table: str, name: str, batches: Iterable[pa.RecordBatch], *, indexed: bool = False) -> int:
         """Write a part; the number of its rows.  `indexed`: with statistics, by which readers pass over row groups."""

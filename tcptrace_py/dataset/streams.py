@@ -11,6 +11,7 @@ from tcptrace_py.dataset.sources import file_system, is_address
 from tcptrace_py.errors import UnreadableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 AT_ONCE = 1 << 20
@@ -40,6 +41,13 @@ def digest_of(capture: str) -> str | None:
     """The SHA-256 of an input as it is stored; None if it cannot be read to its end."""
     with opened(capture) as file:
         return Hashed(file, capture).finish()
+
+
+def digest_of_all(digests: Sequence[str | None]) -> str | None:
+    """The digest of an input; of a set, that of its files' digests; None if one could not be read."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(filter(None, digests)).encode()).hexdigest() if all(digests) else None
 
 
 class Hashed:

@@ -6,7 +6,6 @@ Knows what follows what.  Does not know who asked, how many there are, or what T
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -20,7 +19,7 @@ from tcptrace_py.dataset.manifest import Row, Settings, name_for
 from tcptrace_py.dataset.report import Outcome, Report
 from tcptrace_py.dataset.sources import is_hidden, is_named, matches
 from tcptrace_py.dataset.store import Store
-from tcptrace_py.dataset.streams import Hashed, Piece, digest_of, opened
+from tcptrace_py.dataset.streams import Hashed, Piece, digest_of, digest_of_all, opened
 from tcptrace_py.errors import OutputError, TraceError, UnreadableError, UnsupportedError
 from tcptrace_py.options import Options
 from tcptrace_py.summary import summary_of
@@ -100,6 +99,9 @@ class _Work:
             return
         capture = self.input.capture
         try:
+            if self.input.goes_on:
+                self._tell(self._continued())
+                return
             if self.input.files:
                 self._tell(self._set())
                 return
@@ -117,7 +119,7 @@ class _Work:
     def _still_the_same(self, sha256: str) -> bool:
         """Whether only the stamp of the input has changed; then the manifest follows."""
         with contextlib.suppress(UnreadableError):
-            if _digest([digest_of(file) for file in self.input.files or (self.input.capture,)]) == sha256:
+            if digest_of_all([digest_of(file) for file in self.input.files or (self.input.capture,)]) == sha256:
                 old = self.store.row(name_for(self.input.capture))
                 members = [self.store.row(name) for name in old.members] if old else [None]
                 if old and all(members):
@@ -226,6 +228,19 @@ class _Work:
         with contextlib.closing(pieces()) as whole:
             return self._analysed(row, whole, whole.sources, pieces, named=True)
 
+    def _continued(self) -> Row:
+        """Go on with a set of files from where the last run stood."""
+        from tcptrace_py.dataset.continued import Run  # here: few captures go on
+
+        row = replace(self._row(self.input.capture), files=list(self.input.files), pieces=self.input.pieces)
+        old = self.store.row(row.name) if self.input.read else None
+        try:
+            return Run(self.store, self.options, row, old).carry_out()
+        except UnreadableError as error:
+            if old is not None:
+                raise
+            return self._unread(row, error, None, named=True)
+
     def _capture(self, row: Row, file: Any, again: Callable[[], Any], *, named: bool) -> Row:
         """Analyse one capture, and write its parts and its row."""
         hashed = Hashed(file, row.capture)
@@ -238,13 +253,13 @@ class _Work:
                 if "states" in self.tables:
                     states.take(done.tracker.finished)
         except UnreadableError as error:
-            return self._unread(row, error, _digest([each.finish() for each in read]), named=named)
+            return self._unread(row, error, digest_of_all([each.finish() for each in read]), named=named)
         digests = [each.finish() for each in read]
         summary = summary_of(done, row.capture)
         rows = [info | {"sha256": sha256} for info, sha256 in zip(summary.captures, digests, strict=True)]
         info = summary.joined or rows[0]
         status, message = info["status"], info["message"] or info["reason"]
-        row = replace(row, sha256=_digest(digests), status=status, reason=info["reason"], message=message)
+        row = replace(row, sha256=digest_of_all(digests), status=status, reason=info["reason"], message=message)
         row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
         tables: dict[str, Any] = {"captures": [build.as_batch("captures", rows)]}
         tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
@@ -269,9 +284,7 @@ class _Work:
         if again is not None:
             with contextlib.closing(again()) as source:
                 pipeline.run(source, self.options, sink=features)
-        records = features.records()
-        while rows := list(islice(records, build.AT_ONCE)):
-            yield build.as_batch("features", rows, DATASET_TABLES["features"])
+        yield from feature_rows(features.records())
 
     def _timeline(
         self, done: pipeline.Pass, again: Callable[[], Any], capture: str, beside: Features | None
@@ -282,8 +295,7 @@ class _Work:
         rows = TimelineRows(capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
         with contextlib.closing(again()) as source:
             for _ in pipeline.steps(source, self.options, sink=Both(rows, beside) if beside else rows):
-                yield from rows.ready
-                rows.ready.clear()
+                yield from rows.take()
 
     def _unread(self, row: Row, error: UnreadableError, sha256: str | None, *, named: bool) -> Row:
         """What remains of an input of which nothing could be read."""
@@ -304,11 +316,10 @@ class _Work:
         return row
 
 
-def _digest(digests: Sequence[str | None]) -> str | None:
-    """The digest of an input; of a set, that of its files' digests; None if one could not be read."""
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("".join(filter(None, digests)).encode()).hexdigest() if all(digests) else None
+def feature_rows(records: Iterator[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+    """The table `features`, some rows at a time."""
+    while rows := list(islice(records, build.AT_ONCE)):
+        yield build.as_batch("features", rows, DATASET_TABLES["features"])
 
 
 NESTED = "archive in an archive"

@@ -135,6 +135,26 @@ class Decoder:
         """No more frames come: forget fragments that never became whole (they are counted already)."""
         self._joiner.clear()
 
+    def suspended(self) -> dict[str, Any]:
+        """What another decoder needs to go on behind the last frame: counts, networks, datagrams in pieces, text."""
+        return {
+            "unused": self.unused,
+            "too_deep": [int(number) for number in self._walk.too_deep],
+            "reached": self._reached,
+            "nets": self._nets,
+            "joiner": self._joiner,
+            "printed": self._printed,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where another decoder, made with the same options, stood."""
+        for place, number in enumerate(state["unused"]):
+            self._walk.unused[place] = number
+        for place, number in enumerate(state["too_deep"]):
+            self._walk.too_deep[place] = number
+        self._reached, self._nets = state["reached"], state["nets"]
+        self._joiner, self._printed = state["joiner"], state["printed"]
+
     def decode(self, frames: Frames, at: int, batch: Batch) -> int:
         """Append the segments of `frames` from row `at` on to `batch`, while it has room.
 

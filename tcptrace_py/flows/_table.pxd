@@ -22,6 +22,7 @@ cdef class FlowTable:
     cdef int expect_place(self, Py_ssize_t slot) except? -1
     cdef unsigned long long digest(self, Py_ssize_t slot) noexcept
     cpdef object sides(self, Py_ssize_t slot)
+    cdef unsigned long long hash_again(self, Py_ssize_t key) noexcept
     cdef int hash_all(self, Batch batch, Py_ssize_t n) except? -1
     cdef unsigned long long hash_of(self, Batch batch, Py_ssize_t i) noexcept nogil
     cdef Py_ssize_t look(self, unsigned long long h, Batch batch, Py_ssize_t i) noexcept nogil

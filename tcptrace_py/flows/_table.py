@@ -18,7 +18,7 @@ if not cython.compiled:
         """Ask the processor for a word that will soon be wanted; compiled, a prefetch."""
 
 
-from tcptrace_py.columns import filled, longer, zeros
+from tcptrace_py.columns import filled, held, longer, zeros
 
 # Words of a slot's key: eight, so that a key is one cache line
 WORDS = cython.declare(cython.Py_ssize_t, 8)
@@ -248,6 +248,36 @@ class FlowTable:
         if self.index[at] == FREE:
             self.filled += 1
         self.index[at] = slot
+
+    def suspended(self):
+        """What `resume` needs to hold the same pairs in the same slots: (keys, vacant slots), as octets."""
+        keys = memoryview(self.keys)[: WORDS * self.high].tobytes()
+        return keys, memoryview(self.vacant)[: self.n_vacant].tobytes()
+
+    def resume(self, keys: bytes, vacant: bytes):
+        """Take up what another table has left; this one was empty, and has a seed of its own."""
+        slot: cython.Py_ssize_t
+        known: cython.ulonglong[::1] = memoryview(held(keys, "Q"))
+        gone: cython.int[::1] = memoryview(held(vacant, "i"))
+        self.grow(max(len(known) // WORDS, self.capacity))
+        self.keys[: len(known)] = known
+        self.vacant[: len(gone)] = gone
+        self.high, self.n_vacant = len(known) // WORDS, len(gone)
+        self.used = self.high - self.n_vacant
+        for slot in range(self.high):
+            self.keys[WORDS * slot + HASH] = self.hash_again(WORDS * slot)
+        self.reindex(4 * max(self.used, 1024))
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def hash_again(self, key: cython.Py_ssize_t) -> cython.ulonglong:
+        """What `hash_of` gives for a segment of the pair whose key begins at `key`."""
+        ports: cython.ulonglong = self.keys[key + PORTS]
+        a: cython.ulonglong = mixed((self.keys[key + A_LO] + GOLDEN * ((ports >> 16) + 1) + self.seed) & M64)
+        b: cython.ulonglong = mixed((self.keys[key + B_LO] + GOLDEN * ((ports & 0xFFFF) + 1) + self.seed) & M64)
+        a ^= self.keys[key + A_HI]
+        b ^= self.keys[key + B_HI]
+        return mixed(((a * GOLDEN & M64) + (b * GOLDEN & M64) + self.keys[key + NET]) & M64)
 
     def grow(self, capacity):
         """Make room for `capacity` slots."""

@@ -46,22 +46,29 @@ class Amendments:
 
     def apply(self, first_row: int, columns: Columns) -> None:
         """Put rows first_row... right in place: columns `conn`, `anomalies`, `client_state`, `server_state`."""
-        after = first_row + len(columns["conn"])
+        self.apply_to(np.arange(first_row, first_row + len(columns["conn"])), columns)
+
+    def apply_to(self, numbers: npt.NDArray[Any], columns: Columns) -> None:
+        """The same for rows of these numbers, in ascending order; those between them are passed over."""
+        if not len(numbers):
+            return
+        after = int(numbers[-1]) + 1
         order, states = self._states
         while self._next_state < len(states) and states[self._next_state, 2] < after:
             at = self._next_state
             self._active.append((int(order[at]), states[at].tolist()))
             self._next_state += 1
         for _, (conn_id, side, begin, end, state) in sorted(self._active, key=lambda entry: entry[0]):
-            rows = slice(max(begin - first_row, 0), min(end, after) - first_row)
+            rows = slice(*np.searchsorted(numbers, (begin, end)).tolist())
             here = np.flatnonzero(columns["conn"][rows] == conn_id) + rows.start
             columns["server_state" if side else "client_state"][here] = state
         self._active = [entry for entry in self._active if entry[1][3] > after]
         _, labels = self._labels
         while self._next_label < len(labels) and labels[self._next_label, 0] < after:
-            row, add, drop = labels[self._next_label, :3]
-            add, drop = np.uint64(int(add) & M64), np.uint64(int(drop) & M64)
-            columns["anomalies"][row - first_row] = (columns["anomalies"][row - first_row] | add) & ~drop
+            row, add, drop = labels[self._next_label, :3].tolist()
+            at = int(np.searchsorted(numbers, row))
+            if numbers[at] == row:
+                columns["anomalies"][at] = (columns["anomalies"][at] | np.uint64(add & M64)) & ~np.uint64(drop & M64)
             self._next_label += 1
 
 

@@ -6,6 +6,7 @@ Knows which rows of which table come from what.  Does not know columns one by on
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.capture import LINK_PRINTED
@@ -15,12 +16,13 @@ from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
     from tcptrace_py.errors import UnreadableError
     from tcptrace_py.tables.schema import Column
+    from tcptrace_py.tracker.attacks import Attack
 
     Row = dict[str, Any]
 
@@ -65,13 +67,19 @@ def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, lis
 
 def kept_batches(wanted: Iterable[str], done: Any, capture: str) -> dict[str, Iterator[pa.RecordBatch]]:
     """The same, each a batch at a time, made when it is asked for."""
-    makers = {"connections": _connections, "states": _states, "events": _events}
+    from tcptrace_py.tracker.attacks import attacks
+
     ended = sorted(done.tracker.finished or (), key=lambda conn: conn.conn_id)
-    return {table: makers[table](done, ended, capture) for table in makers if table in set(wanted)}
+    makers: dict[str, Callable[[], Iterator[pa.RecordBatch]]] = {
+        "connections": lambda: connection_rows(done, ended, capture, Instances()),
+        "states": lambda: _states(done, ended, capture),
+        "events": lambda: event_rows(Noted.by(done), ended, attacks(ended, done.tracker.log.events), capture),
+    }
+    return {table: makers[table]() for table in makers if table in set(wanted)}
 
 
-def _connections(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
-    instances = Instances()
+def connection_rows(done: Any, ended: list[Any], capture: str, instances: Instances) -> Iterator[pa.RecordBatch]:
+    """The rows of `connections` for some that have ended, in their order."""
     for some in _some_at_once(ended):
         yield as_batch("connections", [connection(done, conn, capture, instances) for conn in some])
 
@@ -132,27 +140,55 @@ class EndedStates:
         yield from table.sort_by("conn_id").to_batches()
 
 
-def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
+@dataclass(slots=True)
+class Noted:
+    """What was noted of segments and packets while they passed: findings, amendments of them, ICMP errors, gaps."""
+
+    events: list[tuple[int, ...]]
+    labels: list[tuple[int, ...]]
+    repeats: dict[int, int]
+    max_repeats: int
+    errors: list[tuple[int, Any]]
+    gaps: list[Any]
+
+    @classmethod
+    def by(cls, done: Any, only: Container[int] | None = None, gaps_from: int = 0) -> Noted:
+        """By a pass; `only` of these connections, and of gaps those from that number on."""
+        from tcptrace_py.tables.amendments import label_rows
+
+        log, labels = done.tracker.log, list(label_rows(done.tracker.log.labels))
+        gaps = done.info.gaps[gaps_from:]
+        if only is None:
+            return cls(log.events, labels, log.repeats, log.max_repeats, done.errors, gaps)
+        return cls(
+            [event for event in log.events if event[0] in only],
+            [label for label in labels if label[3] in only],
+            {key: number for key, number in log.repeats.items() if key >> 6 in only},
+            log.max_repeats,
+            [error for error in done.errors if error[0] in only],
+            gaps,
+        )
+
+
+def event_rows(noted: Noted, ended: list[Any], found: Iterable[Attack], capture: str) -> Iterator[pa.RecordBatch]:
+    """The rows of `events` for connections that have ended, what was noted of them, and attacks."""
     from tcptrace_py.tables import events
-    from tcptrace_py.tables.amendments import label_rows
-    from tcptrace_py.tracker.attacks import attacks
     from tcptrace_py.tracker.mirrors import mirrored
 
-    log = done.tracker.log
-    labels = list(label_rows(log.labels))
-    found = [
-        *events.segment_events(log.events, labels, capture, {conn.conn_id for conn in ended if mirrored(conn)}),
-        *events.unlisted_events(log, labels, capture),
+    mirrors = {conn.conn_id for conn in ended if mirrored(conn)}
+    rows = [
+        *events.segment_events(noted.events, noted.labels, capture, mirrors),
+        *events.unlisted_events(noted, noted.labels, capture),
         *(event for conn in ended for event in events.connection_events(conn, capture)),
-        *events.icmp_events(done.errors, capture),
-        *events.attack_events(attacks(ended, log.events), capture),
-        *events.gap_events(done.info.gaps, capture),
+        *events.icmp_events(noted.errors, capture),
+        *events.attack_events(found, capture),
+        *events.gap_events(noted.gaps, capture),
     ]
     last = 1 << 62
     yield as_batch(
         "events",
         sorted(
-            found,
+            rows,
             key=lambda e: (
                 last if e["frame"] is None else e["frame"],
                 last if e["conn_id"] is None else e["conn_id"],

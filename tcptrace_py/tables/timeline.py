@@ -46,18 +46,28 @@ OPTION_MARKS = {name.lower(): getattr(_batch, name) for name in ("BAD_OPTION", "
 
 
 class TimelineRows:
-    """Takes the rows of one pass and makes record batches of them.
+    """Takes the rows of one pass and makes record batches of them, for whoever takes those away.
 
-    `only`: keep the rows of these connections alone (None: of all).
+    `only`: keep the rows of these connections alone (None: of all); `but`: not of those.  `first_row` is the number of
+    the first row that comes.
     """
 
-    def __init__(self, capture: str, amendments: Amendments | None, only: Collection[int] | None = None) -> None:
+    def __init__(
+        self,
+        capture: str,
+        amendments: Amendments | None,
+        only: Collection[int] | None = None,
+        *,
+        but: Collection[int] = (),
+        first_row: int = 0,
+    ) -> None:
         self.capture = capture
         self.amendments = amendments
         self.only = None if only is None else np.array(sorted(only), np.int64)
+        self.but = np.array(sorted(but), np.int64)
         self.schema = arrow_schema("timeline")
-        self.ready: list[pa.RecordBatch] = []
-        self.first_row = 0
+        self.first_row = first_row
+        self._ready: list[tuple[Numbers, pa.RecordBatch]] = []
 
     def rows(self, batch: Any, tracker: Any) -> None:
         """Take what stands in the batch and in the tracker's columns beside it."""
@@ -68,10 +78,29 @@ class TimelineRows:
         }
         if self.amendments is not None:
             self.amendments.apply(self.first_row, labels)
+        keep = self._kept(labels["conn"])
+        if len(keep):
+            everything = len(keep) == n
+            made = self._batch(batch, tracker, labels, slice(None) if everything else keep)
+            self._ready.append((self.first_row + keep, made))
         self.first_row += n
-        keep: Any = slice(None) if self.only is None else np.flatnonzero(np.isin(labels["conn"], self.only))
-        if self.only is None or len(keep):
-            self.ready.append(self._batch(batch, tracker, labels, keep))
+
+    def take(self) -> Iterator[pa.RecordBatch]:
+        """The batches that came since the last time."""
+        for _, made in self.take_numbered():
+            yield made
+
+    def take_numbered(self) -> Iterator[tuple[Numbers, pa.RecordBatch]]:
+        """The same, each with the numbers of its rows."""
+        ready, self._ready = self._ready, []
+        yield from ready
+
+    def _kept(self, conn_ids: Numbers) -> Numbers:
+        """Which rows are asked for."""
+        asked = np.ones(len(conn_ids), bool) if self.only is None else np.isin(conn_ids, self.only)
+        if len(self.but):
+            asked &= ~np.isin(conn_ids, self.but)
+        return np.flatnonzero(asked)
 
     def _batch(self, batch: Any, tracker: Any, labels: dict[str, Numbers], keep: Any) -> pa.RecordBatch:
         marks = batch.column("marks")[keep]
@@ -162,23 +191,21 @@ class Held:
     """Keeps the rows of an input that cannot be read again, until the amendments are known."""
 
     def __init__(self, capture: str) -> None:
-        self.made = TimelineRows(capture, None)
+        self._made = TimelineRows(capture, None)
+        self._held: list[tuple[Numbers, pa.RecordBatch]] = []
 
     def rows(self, batch: Any, tracker: Any) -> None:
         """Take what stands in the batch and in the tracker's columns beside it."""
-        self.made.rows(batch, tracker)
+        self._made.rows(batch, tracker)
+        self._held += self._made.take_numbered()
 
     def batches(self, amendments: Amendments) -> list[pa.RecordBatch]:
         """All rows, in their final form."""
-        first_row, final = 0, []
-        for held in self.made.ready:
-            final.append(amended(held, amendments, first_row))
-            first_row += held.num_rows
-        return final
+        return [amended(held, amendments, numbers) for numbers, held in self._held]
 
 
-def amended(batch: pa.RecordBatch, amendments: Amendments, first_row: int) -> pa.RecordBatch:
-    """A batch of finished rows with the amendments that concern it."""
+def amended(batch: pa.RecordBatch, amendments: Amendments, numbers: Numbers) -> pa.RecordBatch:
+    """A batch of finished rows, of these numbers, with the amendments that concern it."""
     names = {name: code for code, name in enumerate(SEGMENT_NAMES)}
     listed = batch.column("anomalies").to_pylist()
     columns = {
@@ -187,7 +214,7 @@ def amended(batch: pa.RecordBatch, amendments: Amendments, first_row: int) -> pa
         "client_state": _values(batch.column("client_state").indices, np.int8).copy(),
         "server_state": _values(batch.column("server_state").indices, np.int8).copy(),
     }
-    amendments.apply(first_row, columns)
+    amendments.apply_to(numbers, columns)
     made = {name: arrays.labels(COLUMN[name], columns[name]) for name in ("client_state", "server_state")}
     made["anomalies"] = arrays.bit_names(columns["anomalies"], SEGMENT_NAMES)
     final = [made.get(field.name, batch.column(field.name)) for field in batch.schema]
@@ -200,8 +227,13 @@ def of_connections(batches: list[pa.RecordBatch], only: Collection[int] | None) 
         if only is None:
             yield batch
         else:
-            mask = arrays.booleans(np.isin(_values(batch.column("conn_id"), np.uint32), sorted(only)))
-            yield batch.filter(mask)
+            yield rows_of(batch, only)[0]
+
+
+def rows_of(batch: pa.RecordBatch, only: Collection[int]) -> tuple[pa.RecordBatch, Numbers]:
+    """The rows of these connections, and where they stood."""
+    here = np.isin(_values(batch.column("conn_id"), np.uint32), sorted(only))
+    return batch.filter(arrays.booleans(here)), np.flatnonzero(here)
 
 
 def _values(array: pa.Array, kind: Any) -> Numbers:

@@ -14,7 +14,7 @@ from tcptrace_py.tables.flow_facts import SECOND, Flow, Numbers, Way
 from tcptrace_py.tables.schema import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     Row = dict[str, Any]
     Value = Callable[[Flow], Any]
@@ -359,9 +359,10 @@ class Features:
                 None if marks & _batch.NO_WINDOW else window,
             )
 
-    def records(self) -> Iterator[Row]:
-        """The rows of the view, in the order of connections."""
-        for conn_id, flow in sorted(self.flows.items()):
+    def records(self, only: Collection[int] | None = None) -> Iterator[Row]:
+        """The rows of the view, in the order of connections; `only` of these, which are then forgotten."""
+        told = self.flows if only is None else {conn_id: self.flows.pop(conn_id) for conn_id in only}
+        for conn_id, flow in sorted(told.items()):
             flow.finish()
             made: Row = {"capture": self.capture, "conn_id": conn_id}
             yield made | {name: value(flow) for name, value in VALUES.items()}

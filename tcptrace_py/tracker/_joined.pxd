@@ -135,9 +135,9 @@ cdef class Connection:
     cdef int begin(self, long long conn_id, Py_ssize_t slot, unsigned char client_side) except? -1
 
 cdef class Rings:
-    cdef long long[::1] words
-    cdef list vacant
-    cdef Py_ssize_t used
+    cdef public long long[::1] words
+    cdef public list vacant
+    cdef public Py_ssize_t used
     cdef public long long most, dropped
 
     cdef int put(self, Endpoint sender, long long end, long long time) except? -1
@@ -194,7 +194,7 @@ cdef class Journal:
     ) except? -1
 
 cdef class Copies:
-    cdef long long[::1] places  # four words a place
+    cdef public long long[::1] places  # four words a place
     cdef unsigned long long[::1] digests
 
     cdef int digest(self, Batch b, Py_ssize_t first, Py_ssize_t after) except? -1
@@ -202,9 +202,9 @@ cdef class Copies:
     cdef bint has(self, Py_ssize_t i, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
 
 cdef class Departed:
-    cdef bint any
-    cdef unsigned long long[::1] digests
-    cdef long long[::1] conn_ids
+    cdef public bint any
+    cdef public unsigned long long[::1] digests
+    cdef public long long[::1] conn_ids
 
     cdef int add(self, FlowTable flows, Py_ssize_t slot, long long conn_id, bint half_open) except? -1
     cdef long long find(self, FlowTable flows, Py_ssize_t slot) except? -2
@@ -221,12 +221,13 @@ cdef class Tracker:
     cdef public unsigned short[::1] steps, checked, failed
     cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
-    cdef Rings rings
-    cdef list closed, spare
-    cdef Py_ssize_t closed_head
-    cdef Copies copies
-    cdef Departed departed
-    cdef object overlaps
+    cdef public Rings rings
+    cdef public list closed
+    cdef list spare
+    cdef public Py_ssize_t closed_head
+    cdef public Copies copies
+    cdef public Departed departed
+    cdef public object overlaps
 
     cdef int cap_holes(self, Connection conn, Endpoint me) except? -1
     cdef int expect_to_leave(self, Py_ssize_t at) except? -1

@@ -53,7 +53,7 @@ def attacks(ended: Iterable[Any], noted: Iterable[tuple[int, ...]]) -> Iterator[
         by[client[:2]].append(conn)
     yield from _floods(at)
     yield from _scans(by)
-    yield from _guesses(noted)
+    yield from guesses(noted)
 
 
 def ends(conn: Any) -> tuple[Place, Place]:
@@ -102,7 +102,8 @@ def begin(conns: list[Any]) -> int | None:
     return min((conn.start for conn in conns if conn.timed), default=None)
 
 
-def _guesses(noted: Iterable[tuple[int, ...]]) -> Iterator[Attack]:
+def guesses(noted: Iterable[tuple[int, ...]]) -> Iterator[Attack]:
+    """Connections for whose numbers somebody tried; each shows by its own findings."""
     tried: dict[int, dict[int, int]] = defaultdict(dict)  # connection -> distance from what was expected -> time
     for conn_id, _, _, time, code, evidence, _ in noted:
         if code in TRIED:

@@ -110,6 +110,9 @@ def test_the_manifest_says_what_was_done(tmp_path):
         "left_out": {},
         "joined": "",
         "joined_of": 0,
+        "runs": 0,
+        "pieces": [],
+        "tail": [],
     }
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "tcptrace_py"
 ROOMS = ("capture", "decode", "flows", "tracker", "peers", "tables", "dataset", "views")
 GROUND = {"vocabulary", "anomalies", "columns", "errors", "options", "_cython_shim"}
-JOINERS = {"pipeline", "summary", "connection", "trace", "live", "analysis", "comparison", "flow_audit"}
+JOINERS = {"pipeline", "summary", "connection", "trace", "live", "suspended", "analysis", "comparison", "flow_audit"}
 """Modules that join the rooms: all of them but `dataset` and `views`, which stand on top."""
 
 MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*.py"))

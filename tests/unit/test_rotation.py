@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import tcptrace_py as tt
-from tcptrace_py.capture import CaptureSet, open_capture
+from tcptrace_py.capture import CaptureSet
 from tcptrace_py.capture.rotation import rotated, shape
 from tcptrace_py.errors import UnreadableError, UsageError
 from tcptrace_py.tables.schema import TABLES
@@ -15,38 +15,13 @@ from tcptrace_py.views.cli import app
 from tests.batches import batch
 from tests.containers import pcap, pcapng
 from tests.packets import SYN, ethernet, ipv4, tcp
+from tests.rotated import cut
 
 HERE = Path(__file__).resolve().parents[1]
 FIXTURES = sorted((HERE / "fixtures").glob("*.pcap"))
 BULK = HERE / "fixtures/loss_bulk.pcap"
 SECOND = 10**9
 START = 1_700_000_000 * SECOND
-
-
-def packets_of(path):
-    """Time and frame of every packet, and the link type."""
-    packets, link = [], None
-    with open_capture(path) as reader:
-        for frames in reader:
-            link = frames.link[0]
-            for at, size, time in zip(frames.offset, frames.captured, frames.time_ns[: frames.n], strict=False):
-                packets.append((time, bytes(frames.buffer[at : at + size])))
-    return packets, link
-
-
-def cut(path, folder, pieces):
-    """The capture in so many files, as `dumpcap -b` names them."""
-    packets, link = packets_of(path)
-    folder.mkdir(exist_ok=True)
-    size = -(-len(packets) // pieces)
-    names = []
-    for n, at in enumerate(range(0, len(packets), size), 1):
-        name = folder / f"ring_{n:05d}_{20261126000000 + n}.pcap"
-        name.write_bytes(pcap(packets[at : at + size], link=link, unit=1))
-        names.append(str(name))
-    whole = folder / "whole.pcap"
-    whole.write_bytes(pcap(packets, link=link, unit=1))
-    return names, str(whole)
 
 
 def contents(trace):

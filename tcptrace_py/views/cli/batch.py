@@ -16,6 +16,7 @@ EXAMPLES = """\
   tcpflows batch /var/captures -o dataset
   tcpflows batch monday.tar.gz tuesday.zip -o dataset --pattern '*.pcap'
   tcpflows batch /var/captures -o dataset --timeline --workers 8
+  tcpflows batch /var/ring -o dataset --checkpoint
   tcpflows batch /shared/captures -o /shared/dataset --scheduler tcp://head:8786
 """
 
@@ -49,6 +50,9 @@ def batch(  # noqa: PLR0913 - the options of a command line
     join: Annotated[
         bool, typer.Option("--join/--no-join", help="Files that one capture was cut into are read as one.")
     ] = True,
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Go on where the last run ended: read only files that are new.")
+    ] = False,
     workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Default: the cores.")] = None,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="A dask scheduler.")] = "",
     prune: Annotated[bool, typer.Option("--prune", help="Forget captures whose file is gone.")] = False,
@@ -65,6 +69,7 @@ def batch(  # noqa: PLR0913 - the options of a command line
     asked = {
         "pattern": pattern,
         "join": join,
+        "checkpoint": checkpoint,
         "workers": workers,
         "scheduler": scheduler,
         "prune": prune,

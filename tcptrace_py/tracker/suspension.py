@@ -1,0 +1,90 @@
+"""A tracker that is not at its end: what it still needs of what it has seen, and how another takes that up.
+
+Knows which of a tracker's facts concern connections that are open, and which all.  Does not know where they are kept.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from tcptrace_py.columns import held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COUNTERS = ("clock", "row", "packets", "next_id", "live", "evicted", "capped")
+TOTALS = ("found_segments", "found_connections", "handshakes", "teardowns")
+STATE_WORDS, LABEL_WORDS = 5, 8
+CONN_OF_STATE, CONN_OF_LABEL = 0, 3  # where the conn_id stands among those words
+
+
+def open_connections(tracker: Any) -> Iterator[Any]:
+    """Those that have not ended, older lives of a pair included."""
+    for conn in tracker.by_slot:
+        while conn is not None:
+            yield conn
+            conn = conn.older
+
+
+def suspended(tracker: Any) -> dict[str, Any]:
+    """What another tracker needs to go on where this one stands, between two batches.
+
+    Its connections are the objects themselves: whoever keeps the answer writes them down before this one goes on.
+    """
+    still_open = {conn.conn_id for conn in open_connections(tracker)}
+    log, rings, departed = tracker.log, tracker.rings, tracker.departed
+    return {
+        "counters": {name: getattr(tracker, name) for name in COUNTERS},
+        "totals": {name: memoryview(getattr(tracker, name)).tolist() for name in TOTALS},
+        "flows": tracker.flows.suspended(),
+        "by_slot": tracker.by_slot,
+        "closed": [conn for conn in tracker.closed[tracker.closed_head :] if not conn.ended],
+        "rings": (memoryview(rings.words)[: rings.used].tobytes(), rings.vacant, rings.dropped),
+        "copies": memoryview(tracker.copies.places).tobytes(),
+        "departed": (memoryview(departed.digests).tobytes(), memoryview(departed.conn_ids).tobytes()),
+        "overlaps": tracker.overlaps,
+        "journal": {
+            "states": _of(still_open, log.states, STATE_WORDS, CONN_OF_STATE),
+            "labels": _of(still_open, log.labels, LABEL_WORDS, CONN_OF_LABEL),
+            "events": [event for event in log.events if event[0] in still_open],
+            "repeats": {key: number for key, number in log.repeats.items() if key >> 6 in still_open},
+            "changed": memoryview(log.changed).tolist(),
+            "forgotten": log.forgotten,
+        },
+    }
+
+
+def resume(tracker: Any, state: dict[str, Any]) -> None:
+    """Have a new tracker, made with the same options, go on where another stood."""
+    for name, value in state["counters"].items():
+        setattr(tracker, name, value)
+    for name, values in state["totals"].items():
+        _fill(getattr(tracker, name), values)
+    tracker.flows.resume(*state["flows"])
+    tracker.by_slot = state["by_slot"]
+    tracker.closed = state["closed"]
+    words, tracker.rings.vacant, tracker.rings.dropped = state["rings"]
+    tracker.rings.words, tracker.rings.used = memoryview(held(words, "q")), len(words) // 8
+    tracker.copies.places = memoryview(held(state["copies"], "q"))
+    digests, conn_ids = (held(octets, code) for octets, code in zip(state["departed"], "Qq", strict=True))
+    if digests:
+        departed = tracker.departed
+        departed.any, departed.digests, departed.conn_ids = True, memoryview(digests), memoryview(conn_ids)
+    tracker.overlaps = state["overlaps"]
+    journal, log = state["journal"], tracker.log
+    log.states, log.labels = array("q", journal["states"]), array("q", journal["labels"])
+    log.events, log.repeats, log.forgotten = journal["events"], journal["repeats"], journal["forgotten"]
+    _fill(log.changed, journal["changed"])
+
+
+def _of(conn_ids: set[int], words: array[int], width: int, place: int) -> list[int]:
+    """The entries of a journal that concern these connections."""
+    return [
+        word for at in range(0, len(words), width) if words[at + place] in conn_ids for word in words[at : at + width]
+    ]
+
+
+def _fill(column: Any, values: list[int]) -> None:
+    for place, value in enumerate(values):
+        column[place] = value
