@@ -65,7 +65,7 @@ class Suspended:
     errors: list[tuple[int, Any]]
     decoder: dict[str, Any]
     tracker: dict[str, Any]
-    beside: dict[str, Any]
+    beside: Any
 
     def take_up(self, done: Pass) -> None:
         """Have a new pass, made with the same options, go on where this one stood; only once."""
@@ -75,7 +75,7 @@ class Suspended:
         done.since_gap = None if self.since_gap is None else set(self.since_gap)
 
 
-def suspended(done: Pass, beside: dict[str, Any]) -> Suspended:
+def suspended(done: Pass, beside: Any) -> Suspended:
     """What a pass needs to go on.  Its objects are not copied: `write` the answer before it does."""
     seen = done.tracker
     still_open = {conn.conn_id for conn in suspension.open_connections(seen)}
@@ -85,7 +85,7 @@ def suspended(done: Pass, beside: dict[str, Any]) -> Suspended:
     return Suspended(done.info, done.parts, done.counted, since_gap, errors, done.decoder.suspended(), state, beside)
 
 
-def write(state: Suspended, file: BinaryIO) -> None:
+def write(state: Suspended, file: Any) -> None:
     """Write a checkpoint."""
     import zstandard  # here, as everywhere: its import takes a while
 

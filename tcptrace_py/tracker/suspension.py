@@ -21,7 +21,8 @@ CONN_OF_STATE, CONN_OF_LABEL = 0, 3  # where the conn_id stands among those word
 
 def open_connections(tracker: Any) -> Iterator[Any]:
     """Those that have not ended, older lives of a pair included."""
-    for conn in tracker.by_slot:
+    for youngest in tracker.by_slot:
+        conn = youngest
         while conn is not None:
             yield conn
             conn = conn.older
