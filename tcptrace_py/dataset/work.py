@@ -125,7 +125,8 @@ class _Work:
                 if old and all(members):
                     for row in (*members, old):
                         if row:
-                            self.store.finish(replace(row, stamp=self.input.stamp))
+                            pieces = self.input.pieces if row.runs else []
+                            self.store.finish(replace(row, stamp=self.input.stamp, pieces=pieces))
                             self._tell(row)
                     return True
         return False
@@ -234,6 +235,8 @@ class _Work:
 
         row = replace(self._row(self.input.capture), files=list(self.input.files), pieces=self.input.pieces)
         old = self.store.row(row.name) if self.input.read else None
+        if old is None:
+            self.store.begin(row.name, ())
         try:
             return Run(self.store, self.options, row, old).carry_out()
         except UnreadableError as error:

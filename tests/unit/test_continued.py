@@ -1,6 +1,7 @@
 """Sets that go on: what is open at the end of one run is followed further in the next."""
 
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -257,3 +258,18 @@ def test_the_command(tmp_path):
         batch(names, tmp_path / "out", checkpoint=True, join=False)
     code, _, err = run(*names, "-o", tmp_path / "out", "--checkpoint", "--no-join")
     assert (code, "not joined" in err) == (2, True)
+
+
+def test_a_file_of_which_only_the_stamp_has_changed(tmp_path):
+    names, _ = cut(BULK, tmp_path / "ring", 3)
+    out = tmp_path / "out"
+    batch(names[:2], out, checkpoint=True)
+    (before,) = Store(out).rows()
+    os.utime(names[0], (1, 1))
+    for _ in range(2):
+        batch(names[:2], out, checkpoint=True)
+        (row,) = Store(out).rows()
+        assert (row.runs, row.sha256, row.pieces[0][2]) == (1, before.sha256, "1000000000")
+    batch(names, out, checkpoint=True)
+    (row,) = Store(out).rows()
+    assert (row.runs, len(row.files)) == (2, 3)
