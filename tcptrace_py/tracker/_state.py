@@ -85,7 +85,7 @@ class Endpoint:
         self.last_ack = -1
         self.window = self.edge = -1
         self.raw_window = self.wscale = self.mss = -1
-        self.sack_permitted = self.timestamps = False
+        self.sack_permitted = self.timestamps = self.fast_open = False
         self.last_id = self.syn_id = self.id_steps = self.id_good = 0
         self.last_tsval = self.ts_recent = self.ttl = 0
         self.other_ttl = self.other_ttl_n = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.naive import resets
+from tests.naive import octets, resets
 from tests.naive.end import Coming, End, step_to
 
 if TYPE_CHECKING:
@@ -197,7 +197,10 @@ class Ends:
             me.syn_again = True
         elif peer.syn_payload:
             self.fast_open = row.ack is not None and row.ack > 1
-            self.labels[i].add("hs_tfo_used" if self.fast_open else "hs_tfo_ignored")
+            if self.fast_open:
+                self.labels[i].add("hs_tfo_used")
+            elif next(row for row in peer.syns if row.bare_syn).cookie is not None:
+                self.labels[i].add("hs_tfo_ignored")
         me.sent_syn_ack = True
         if peer.proved == "UNKNOWN" and not peer.seen:
             peer.proved = "SYN_SENT"
@@ -209,13 +212,12 @@ class Ends:
         if not self.story.accepted(i):
             self.bad_ack = row.ack
             return
-        first = 1 + (me.syn_payload if self.fast_open else 0)
         if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns and not peer.seen)):
             if self.third is None:
                 self.third = row
-                self.steps[i]["handshake_3"] = row.ack == 1 and row.seq == first if peer.sent_syn_ack else None
-            elif peer.syn_again and not row.takes and row.ack == 1:
-                self.steps[i]["handshake_3"] = row.seq == first
+                self.steps[i]["handshake_3"] = self.third_holds(i, row, me) if peer.sent_syn_ack else None
+            elif peer.syn_again and not row.takes and row.ack == self.story.last_ack(me.side, i):
+                self.steps[i]["handshake_3"] = self.third_holds(i, row, me)
             peer.syn_again = False
         if self.simultaneous and self.split is None and me.syns and not me.sent_syn_ack and peer.sent_syn_ack:
             self.split = "4"
@@ -225,6 +227,15 @@ class Ends:
         if asked and row.ack is not None and row.ack >= 1:
             me.told_syn_acked = True
             peer.gets("got ACK of SYN", i)
+
+    def third_holds(self, i: int, row: Row, me: End) -> bool | None:
+        """Sent between what the SYN-ACK acknowledged and the end of the data on the SYN; answers what was captured."""
+        taken, all_of_it = self.story.una(me.side, i) or 1, 1 + me.syn_payload
+        right = min(taken, all_of_it) <= row.seq <= all_of_it
+        answered = row.ack is not None and row.ack >= 1 and row.ack <= (self.story.top(1 - me.side, i + 1) or 0)
+        if not (right and answered):
+            return False
+        return None if octets.acks_unseen(self.story, i) else True
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
