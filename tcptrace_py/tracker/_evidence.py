@@ -214,7 +214,7 @@ def send_again(
         if not seg.flags & SYN:  # a SYN below what was captured before it: its SYN-ACK was captured first
             fill_hole(seg, conn, me, peer, log)
         return 0
-    if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
+    if seg.flags & SYN and seg.flags & ACK and not me.any_syn_ack:
         # The SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
         keep_resend(seg, me, False, True)
         return 0
@@ -519,8 +519,11 @@ def answer_resends(
 def tell_of_holes(seg: Segment, peer: Endpoint, rec: Recovery) -> cython.int:
     """From when on the sender could know what is missing."""
     hole: Hole = rec.holes[0]
-    if hole.hi <= peer.una and seg.time - hole.time > SECOND:  # acknowledged long ago, and never captured
+    while hole.hi <= peer.una and seg.time - hole.time > SECOND:  # acknowledged long ago, and never captured
         del rec.holes[0]
+        if not rec.holes:
+            return 0
+        hole = rec.holes[0]
     for hole in rec.holes:
         if hole.sure < 0:
             if hole.told < 0 and (rec.sacked or peer.dup_acks > 0):

@@ -210,8 +210,9 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 @cython.exceptval(-1, check=True)
 def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
-    if me.syns > 0 and not me.sent_syn_ack and conn.bad_ack < 0:
+    if good and me.syns > 0 and not me.sent_syn_ack and conn.bad_ack < 0 and conn.hs_ack_time < 0:
         conn.simultaneous = True  # a SYN of its own came before: it answers the peer's, captured or not
+    me.any_syn_ack = True
     seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
     conn.syn_acks += 1
     if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED or me.proved == SYN_SENT:

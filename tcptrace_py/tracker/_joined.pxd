@@ -84,7 +84,7 @@ cdef class Endpoint:
     # state
     cdef public flag fin_passed, ack_of_fin_passed, ack_of_syn_passed
     cdef public flag sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
-    cdef public flag sack_permitted, fast_open
+    cdef public flag sack_permitted, fast_open, any_syn_ack
     cdef public unsigned long long queue, before_queue
     cdef public long long proved_row
     cdef public long long need, fin_ack, syn_payload

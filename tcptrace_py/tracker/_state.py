@@ -108,7 +108,7 @@ class Endpoint:
         self.fin_time = self.fin_acked_time = -1
         self.last_payload_row = self.last_payload_ack = self.last_payload_frame = self.last_payload_time = -1
         self.fin_acked = self.fin_acked_by_fin = self.initial_over = False
-        self.sent_syn_ack = self.syn_again = self.fin_again = False
+        self.sent_syn_ack = self.any_syn_ack = self.syn_again = self.fin_again = False
 
     # -- numbers ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.naive.story import Story, once
+from tests.naive.story import SECOND, Story, once
 
 MSS = 1460
 MOMENT = 1_000_000  # a capture may have so many nanoseconds' segments in any order
@@ -66,7 +66,8 @@ def by_feedback(story: Story, i: int, side: int) -> int:
     row = story.rows[i]
     near = story.least_rtt(1 - side, i)
     gaps = [j for j in range(i) if (gap if story.rows[j].side == side else acks_unseen)(story, j)]
-    mine = [j for j in gaps if story.rows[j].side == side and row.seq in hole_of(story, j)]
+    holes = [j for j in gaps if story.rows[j].side == side and not forgotten(story, j, i)]
+    mine = [j for j in holes if row.seq in hole_of(story, j)]
     if not gaps:
         return 0
     since = story.rows[(mine or gaps)[-1]].time
@@ -80,6 +81,13 @@ def by_feedback(story: Story, i: int, side: int) -> int:
     if near is not None and (age < near or (told is not None and row.time - told < near)):
         return -1
     return 1 if story.trips(side, i) and age >= story.timeout(side, i) else 0
+
+
+def forgotten(story: Story, opener: int, i: int) -> bool:
+    """Was the hole acknowledged, and more than a second old then?  So it waits for nothing any more."""
+    side, opened, end = story.rows[opener].side, story.rows[opener].time, max(hole_of(story, opener)) + 1
+    acks = [j for j in story.ordinary(i, 1 - side) if j > opener and story.accepted(j)]
+    return any(story.rows[j].time - opened > SECOND and (story.una(side, j + 1) or 0) >= end for j in acks)
 
 
 def told_of(story: Story, opener: int, i: int) -> tuple[int | None, int | None]:

@@ -183,7 +183,7 @@ class Ends:
 
     def syn_ack(self, i: int, row: Row, me: End, peer: End) -> None:
         good = row.ack is not None and 1 <= row.ack <= 1 + peer.syn_payload
-        if me.syns and not me.sent_syn_ack and self.bad_ack is None:
+        if good and me.syns and not me.sent_syn_ack and self.bad_ack is None and self.third is None:
             self.simultaneous = True
         self.steps[i]["handshake_2"] = good if peer.syns else None
         if me.proved in ("UNKNOWN", "LISTEN", "CLOSED", "SYN_SENT"):
@@ -355,4 +355,5 @@ class Ends:
 
     def acks_first(self, i: int, closer: End, other: End) -> bool:
         row = self.story.rows[i]
-        return self.story.counts(i) and row.side == other.side and not row.rst and self.acks_fin(row, closer)
+        passed = any(row is closer.fin for row in self.story.rows[:i])
+        return passed and self.story.counts(i) and row.side == other.side and not row.rst and self.acks_fin(row, closer)

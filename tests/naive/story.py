@@ -99,7 +99,7 @@ class Story:
         if row.ack is None or row.rst:
             return False
         mine, others = ([self.rows[k] for k in self.ordinary(j, side)] for side in (row.side, 1 - row.side))
-        unanswered = any(one.bare_syn for one in others) and all(one.syn for one in others)
+        unanswered = bool(others) and all(one.bare_syn for one in others)
         if row.syn or (unanswered and not any(one.syn_ack for one in mine)):
             return 1 <= row.ack <= 1 + self.syn_payload(1 - row.side, j)
         top = self.top(1 - row.side, j)
