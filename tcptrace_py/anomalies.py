@@ -81,8 +81,8 @@ ANOMALIES = (
             "Fills a hole, and was sent later than its neighbours: a resend whose first copy never passed here",
             "RFC 6675", sentence="fills a hole and was sent later than what follows it", tcptrace="out-of-order"),
     Anomaly(6, "out_of_order", _N,
-            "Fills a hole, and was sent earlier than segments captured before it; captured up to 1 ms after its ACK, it "
-            "fills none",
+            "Fills a hole, and was sent earlier than segments captured before it; captured up to 1 ms after its ACK, "
+            "it fills none",
             "RFC 9293 section 3.8.1", sentence="overtaken on the way by later segments",
             tshark="tcp.analysis.out_of_order", tcptrace="out-of-order", one_sided=True),
     Anomaly(7, "duplicate_packet", _N,
@@ -95,8 +95,8 @@ ANOMALIES = (
             "RFC 9293 section 3.8.1", sentence="{evidence} octets before it are missing",
             tshark="tcp.analysis.lost_segment", zeek="history G", tcptrace="missed data", one_sided=True),
     Anomaly(9, "ack_of_unseen_segment", _W,
-            "Acknowledges octets that the capture does not hold, neither before it nor up to 1 ms after it (so soon, they "
-            "were captured in another order)",
+            "Acknowledges octets that the capture does not hold, neither before it nor up to 1 ms after it (so soon, "
+            "they were captured in another order)",
             "RFC 9293 section 3.4", sentence="acknowledges {evidence} octets that were not captured",
             tshark="tcp.analysis.ack_lost_segment", zeek="missed_bytes", one_sided=True),
     Anomaly(10, "duplicate_ack", _N,
@@ -168,12 +168,15 @@ ANOMALIES = (
             "RFC 9293 section 3.5", sentence="bare SYN from the server"),
     Anomaly(36, "hs_tfo_used", _I, "Data on the SYN, acknowledged by the SYN-ACK", "RFC 7413",
             sentence="takes the data on the SYN", tshark="tcp.analysis.tfo_ack"),
-    Anomaly(37, "hs_tfo_ignored", _N, "Data on a SYN with the Fast Open option that the SYN-ACK does not acknowledge (without it they wait, RFC 9293)", "RFC 7413",
-            sentence="leaves the data on the SYN", tshark="tcp.analysis.tfo_ignored"),
+    Anomaly(37, "hs_tfo_ignored", _N,
+            "Data on a SYN with the Fast Open option that the SYN-ACK does not acknowledge (without it they wait, "
+            "RFC 9293)",
+            "RFC 7413", sentence="leaves the data on the SYN", tshark="tcp.analysis.tfo_ignored"),
     Anomaly(38, "hs_tfo_cookie_req", _I, "A Fast Open option without cookie: asks for one", "RFC 7413 section 4.1.2",
             sentence="asks for a Fast Open cookie", tshark="tcp.analysis.tfo_syn", one_sided=True),
-    Anomaly(39, "hs_data_on_syn", _N, "Payload on a SYN without the Fast Open option: the SYN-ACK need not acknowledge it", "RFC 9293 section 3.5",
-            sentence="{evidence} octets on the SYN", zeek="SYN_with_data", one_sided=True),
+    Anomaly(39, "hs_data_on_syn", _N,
+            "Payload on a SYN without the Fast Open option: the SYN-ACK need not acknowledge it",
+            "RFC 9293 section 3.5", sentence="{evidence} octets on the SYN", zeek="SYN_with_data", one_sided=True),
     Anomaly(40, "hs_capture_reorder", _I, "The SYN-ACK was captured before the SYN that it acknowledges",
             "capture order", sentence="captured after the SYN-ACK that answers it", zeek="history ^"),
     Anomaly(41, "td_fin_retx", _N, "The same FIN again", "RFC 6298 section 5", sentence="FIN resent",

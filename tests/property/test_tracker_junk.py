@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,9 @@ from tests import packets, seg
 from tests.naive.agreement import disagreements
 from tests.naive.rows import Row
 from tests.packets import ACK, FIN, PSH, RST, SYN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TABLES = ("connections", "timeline", "states", "events")
 RAW = {"seq", "ack", "capture", "evidence", "sentence"}  # the evidence of some findings is a raw number
@@ -66,7 +70,7 @@ def test_twin_agrees_on_junk(what, windows):
         acked = ack if flags & ACK else None
         first, octets = (0 if flags & SYN else seq), (0 if flags & (SYN | RST) else size)
         rows.append(Row(now, side, flags, first, acked, octets, windows[i % len(windows)], number))
-    data = [frame(row.side, row.flags, row.seq, row.ack or 0, row.size, row.window, row.ip_id) for row in rows]
+    data = [frame((row.side, row.flags, row.seq, row.ack or 0, row.size, row.window, row.ip_id)) for row in rows]
     trace = analyzed(data, [packets.BASE_NS + row.time for row in rows], tables=("connections", "timeline"))
     if len(trace) > 1:  # of two lives the twin knows nothing
         return
@@ -74,8 +78,9 @@ def test_twin_agrees_on_junk(what, windows):
     assert not wrong, "\n".join(wrong)
 
 
-def frame(side, flags, seq, ack, size, window, ip_id, isns=(1000, 7000)) -> bytes:
+def frame(header: Sequence[int], isns: tuple[int, int] = (1000, 7000)) -> bytes:
     """A packet; its numbers are counted from both ISNs."""
+    side, flags, seq, ack, size, window, ip_id = header
     (source, sport), (target, dport) = ENDS[side], ENDS[1 - side]
     acked = ack + isns[1 - side] if flags & ACK else 0
     tcp = packets.tcp(
@@ -97,7 +102,7 @@ def said(what, without: set[str], isns: tuple[int, int] = (1000, 7000), batch_si
     for after, *header in what:
         now += after
         times.append(now)
-        data.append(frame(*header, isns=isns))
+        data.append(frame(header, isns))
     trace = analyzed(data, times, tables=TABLES, batch_size=batch_size)
     made = {name: trace.arrow(name) for name in TABLES}
     assert made["timeline"].num_rows == len(what)
