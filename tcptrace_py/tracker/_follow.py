@@ -313,6 +313,11 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
             log.now_is(me, CLOSING, seg, conn)
         else:
             log.sent(me, SENT_FIN, seg, conn)
+        if me.una >= seg.e and not me.fin_acked:  # captured after its ACK
+            me.fin_acked = True
+            me.fin_acked_time = seg.time
+            me.fin_acked_by_fin = peer.fin_end >= 0 and peer.fin_ack >= seg.e
+            peer.ack_of_fin_passed = log.got(me, GOT_ACK_OF_FIN, seg) == 1
     elif seg.e != me.fin_end:
         seg.find(TD_FIN_SEQ_CHANGED, seg.e - me.fin_end)
     else:

@@ -256,6 +256,11 @@ class Ends:
             me.fin = row
             crossed = me.proved == "CLOSE_WAIT" and not self.acks_fin(row, peer)
             me.proved = "CLOSING" if crossed else step_to(me.proved, "sent FIN")
+            if (self.story.una(me.side, i) or 0) >= row.end:  # captured after its ACK
+                acks = [one for one in peer.rows if not one.rst and (one.ack or 0) >= row.end]
+                by_fin = peer.fin is not None and (peer.fin.ack or 0) >= row.end
+                me.fin_acked_by = peer.fin if by_fin else acks[0]
+                peer.told_fin_acked = me.gets("got ACK of FIN", i)
         elif row.end == me.fin.end:
             self.labels[i].add("td_fin_retx")
             me.fin_again = True
