@@ -63,6 +63,8 @@ def _in_vocabulary() -> Iterator[tuple[str, str]]:
     for anomaly in ANOMALIES:
         yield anomaly.condition, f"finding {anomaly.name}"
         yield anomaly.sentence, f"finding {anomaly.name}, its event"
+        for basis, sentence in anomaly.by_basis:
+            yield sentence, f"finding {anomaly.name}, its event, by {basis}"
     for step, (_, source) in STEP_MEANING.items():
         yield source, f"source of step {step.name}"
     for anomaly in ANOMALIES:

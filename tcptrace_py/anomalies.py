@@ -32,7 +32,8 @@ class Anomaly:
 
     `code` below 64 is a bit in the anomaly word of a segment; from 64 on the finding is about a whole connection
     and appears in `events` and `connections` only.  `one_sided`: usable when one direction only was captured.
-    `condition` is exact; `sentence` is the event's text, formatted with ``evidence`` (a frame or a number).
+    `condition` is exact; `sentence` is the event's text, formatted with ``evidence`` (a frame or a number), and
+    `by_basis` has other ones for some kinds of evidence, by their names.
     """
 
     code: int
@@ -45,6 +46,11 @@ class Anomaly:
     zeek: str = ""
     tcptrace: str = ""
     one_sided: bool = False
+    by_basis: tuple[tuple[str, str], ...] = ()
+
+    def said_by(self, basis: str | None) -> str:
+        """The event's text where this kind of evidence decided."""
+        return dict(self.by_basis).get(basis or "", self.sentence)
 
 
 _I, _N, _W, _E = Severity.info, Severity.note, Severity.warning, Severity.error
@@ -67,12 +73,16 @@ ANOMALIES = (
             "RFC 8985 section 7", sentence="resent as a tail loss probe"),
     Anomaly(4, "spurious_retransmission", _N,
             "A resend of which the capture shows that every octet had arrived or had been acknowledged",
-            "RFC 3522, RFC 2883", sentence="resent without need: already acknowledged up to {evidence}",
-            tshark="tcp.analysis.spurious_retransmission"),
+            "RFC 3522, RFC 2883", sentence="resent without need, as frame {evidence} shows",
+            tshark="tcp.analysis.spurious_retransmission",
+            by_basis=(("acknowledged", "resent without need: already acknowledged up to {evidence}"),
+                      ("sack", "resent without need: the receiver had said that it holds all of it"))),
     Anomaly(5, "original_not_captured", _N,
             "Fills a hole, and was sent later than its neighbours: a resend whose first copy never passed here",
             "RFC 6675", sentence="fills a hole and was sent later than what follows it", tcptrace="out-of-order"),
-    Anomaly(6, "out_of_order", _N, "Fills a hole, and was sent earlier than segments captured before it",
+    Anomaly(6, "out_of_order", _N,
+            "Fills a hole, and was sent earlier than segments captured before it; captured up to 1 ms after its ACK, "
+            "it fills none",
             "RFC 9293 section 3.8.1", sentence="overtaken on the way by later segments",
             tshark="tcp.analysis.out_of_order", tcptrace="out-of-order", one_sided=True),
     Anomaly(7, "duplicate_packet", _N,
@@ -84,7 +94,9 @@ ANOMALIES = (
             "Begins beyond the highest octet seen: octets before it passed elsewhere or were lost",
             "RFC 9293 section 3.8.1", sentence="{evidence} octets before it are missing",
             tshark="tcp.analysis.lost_segment", zeek="history G", tcptrace="missed data", one_sided=True),
-    Anomaly(9, "ack_of_unseen_segment", _W, "Acknowledges octets that the capture does not hold",
+    Anomaly(9, "ack_of_unseen_segment", _W,
+            "Acknowledges octets that the capture does not hold, neither before it nor up to 1 ms after it (so soon, "
+            "they were captured in another order)",
             "RFC 9293 section 3.4", sentence="acknowledges {evidence} octets that were not captured",
             tshark="tcp.analysis.ack_lost_segment", zeek="missed_bytes", one_sided=True),
     Anomaly(10, "duplicate_ack", _N,
@@ -117,7 +129,8 @@ ANOMALIES = (
             one_sided=True),
     Anomaly(20, "rst_ignored", _E,
             "A RST that its target survived: a later segment proves it, or it lies below what the target acknowledged",
-            "RFC 5961 section 3", sentence="the target went on, as frame {evidence} shows"),
+            "RFC 5961 section 3", sentence="the target went on, as frame {evidence} shows",
+            by_basis=(("acknowledged", "below what the target had acknowledged"),)),
     Anomaly(21, "rst_forged", _E, "Two or more independent signs that the claimed sender did not send this RST",
             "RFC 5961", sentence="the claimed sender did not send it"),
     Anomaly(22, "rst_unacceptable", _E,
@@ -155,12 +168,15 @@ ANOMALIES = (
             "RFC 9293 section 3.5", sentence="bare SYN from the server"),
     Anomaly(36, "hs_tfo_used", _I, "Data on the SYN, acknowledged by the SYN-ACK", "RFC 7413",
             sentence="takes the data on the SYN", tshark="tcp.analysis.tfo_ack"),
-    Anomaly(37, "hs_tfo_ignored", _N, "Data on a Fast Open SYN that the SYN-ACK does not acknowledge", "RFC 7413",
-            sentence="leaves the data on the SYN", tshark="tcp.analysis.tfo_ignored"),
+    Anomaly(37, "hs_tfo_ignored", _N,
+            "Data on a SYN with the Fast Open option that the SYN-ACK does not acknowledge (without it they wait, "
+            "RFC 9293)",
+            "RFC 7413", sentence="leaves the data on the SYN", tshark="tcp.analysis.tfo_ignored"),
     Anomaly(38, "hs_tfo_cookie_req", _I, "A Fast Open option without cookie: asks for one", "RFC 7413 section 4.1.2",
             sentence="asks for a Fast Open cookie", tshark="tcp.analysis.tfo_syn", one_sided=True),
-    Anomaly(39, "hs_data_on_syn", _N, "Payload on a SYN without the Fast Open option", "RFC 9293 section 3.5",
-            sentence="{evidence} octets on the SYN", zeek="SYN_with_data", one_sided=True),
+    Anomaly(39, "hs_data_on_syn", _N,
+            "Payload on a SYN without the Fast Open option: the SYN-ACK need not acknowledge it",
+            "RFC 9293 section 3.5", sentence="{evidence} octets on the SYN", zeek="SYN_with_data", one_sided=True),
     Anomaly(40, "hs_capture_reorder", _I, "The SYN-ACK was captured before the SYN that it acknowledges",
             "capture order", sentence="captured after the SYN-ACK that answers it", zeek="history ^"),
     Anomaly(41, "td_fin_retx", _N, "The same FIN again", "RFC 6298 section 5", sentence="FIN resent",

@@ -186,7 +186,7 @@ STEP_MEANING = {
         "SYN-ACK, seq k, ack j+1 (beyond it, up to the data on the SYN, with Fast Open)",
         "RFC 9293 section 3.5",
     ),
-    Step.handshake_3: ("ACK, seq j+1, ack k+1", "RFC 9293 section 3.5"),
+    Step.handshake_3: ("ACK, seq j+1, ack k+1; more by what was sent before it", "RFC 9293 section 3.5"),
     Step.teardown_1: (
         "FIN of the side that closes first, number u: one more than its last octet",
         "RFC 9293 section 3.6",

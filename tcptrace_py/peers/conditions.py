@@ -103,6 +103,12 @@ def length_moved_it(case: Case) -> bool:
     return mover is not None and told is not None and mover.row["payload_bytes"] != told.length and is_new(case)
 
 
+def captured_before_its_octets(case: Case) -> bool:
+    """Was all that it acknowledges beyond what was captured or acknowledged before captured within a moment?"""
+    low, high = max(case.back.top, case.back.una), case.mine.row["rel_ack"]
+    return high is not None and low < high and case.back.captured_soon(low, high, case.mine.row, MS)
+
+
 def answers_a_syn(case: Case) -> bool:
     """Does it, from a side that had not spoken and without SYN, answer a SYN by another number than that asks for?"""
     asked = case.back.rows and case.back.rows[0].row["flags_raw"] & SYN

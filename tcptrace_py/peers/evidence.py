@@ -124,15 +124,21 @@ class Way:
 
     def filled_late(self, low: int, high: int, frame: int) -> bool:
         """Were all these octets captured after this frame, in segments that we call late?"""
-        late = sorted(
-            (mine.row["rel_seq"], mine.end)
-            for mine in self.having("out_of_order")
-            if mine.row["frame"] > frame and mine.row["rel_seq"] is not None
-        )
-        for start, end in late:
-            if start <= low < end:
-                low = end
-        return low >= high
+        return _cover((mine for mine in self.having("out_of_order") if mine.row["frame"] > frame), low, high)
+
+    def captured_soon(self, low: int, high: int, after: Row, within_ns: int) -> bool:
+        """Were all these octets captured behind this segment, and so soon?"""
+        behind = (mine for mine in self.rows if mine.row["frame"] > after["frame"] and not mine.aside)
+        soon = (mine for mine in behind if (mine.row["time"] or 0) - (after["time"] or 0) <= within_ns)
+        return _cover(soon, low, high)
+
+
+def _cover(segments: Iterable[Mine], low: int, high: int) -> bool:
+    """Do they hold all of these octets?"""
+    for start, end in sorted((mine.row["rel_seq"], mine.end) for mine in segments if mine.row["rel_seq"] is not None):
+        if start <= low < end:
+            low = end
+    return low >= high
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> 
     """One row; `where` gives frame, time, evidence (a number) and, in its place in the sentence, `said`."""
     evidence = where.get("evidence")
     said = where.get("said", evidence)
-    sentence = anomaly.sentence or anomaly.condition
+    sentence = anomaly.said_by(where.get("basis")) or anomaly.condition
     return {
         "capture": capture,
         "conn_id": conn_id,

@@ -12,7 +12,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._recovery import Hole, Recovery, Resend
+    from tcptrace_py.tracker._recovery import EarlyAck, Hole, Recovery, Resend
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
@@ -23,6 +23,7 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 ACK = cython.declare(cython.uint, 16)
 
+MS = cython.declare(cython.longlong, 1_000_000)  # a capture has a moment's segments in any order
 SECOND = cython.declare(cython.longlong, 1_000_000_000)
 SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
 LEAST_TIMEOUT = cython.declare(cython.longlong, 200_000_000)  # Linux's floor; RFC 6298 has 1 s
@@ -38,6 +39,7 @@ ORIGINAL_NOT_CAPTURED = cython.declare(cython.ulonglong, 1 << BY_NAME["original_
 OUT_OF_ORDER = cython.declare(cython.ulonglong, 1 << BY_NAME["out_of_order"].code)
 AMBIGUOUS = cython.declare(cython.ulonglong, 1 << BY_NAME["ambiguous"].code)
 OPT_PAWS = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_paws"].code)
+ACK_OF_UNSEEN = cython.declare(cython.ulonglong, 1 << BY_NAME["ack_of_unseen_segment"].code)
 PREVIOUS_SEGMENT_LOST = cython.declare(cython.ulonglong, 1 << BY_NAME["previous_segment_lost"].code)
 
 SEQ_REWRITE = cython.declare(cython.ulonglong, 1 << BY_NAME["mbx_seq_rewrite"].code)
@@ -212,7 +214,7 @@ def send_again(
         if not seg.flags & SYN:  # a SYN below what was captured before it: its SYN-ACK was captured first
             fill_hole(seg, conn, me, peer, log)
         return 0
-    if seg.flags & SYN and seg.flags & ACK and not me.sent_syn_ack:
+    if seg.flags & SYN and seg.flags & ACK and not me.any_syn_ack:
         # The SYN-ACK of a simultaneous or split open is its first: the SYN before it carried no ACK
         keep_resend(seg, me, False, True)
         return 0
@@ -353,6 +355,71 @@ def surely_lost(rec: Recovery, upto: cython.longlong, me: Endpoint) -> cython.bi
     return blocks >= 3 or octets > 2 * size
 
 
+# -- captured after its ACK ------------------------------------------------------------------------------------------
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def early(seg: Segment, peer: Endpoint) -> cython.int:
+    """An ACK of what has not been captured: lost here, or captured in a moment, where the capture has another order."""
+    rec: Recovery = recovery_of(peer)
+    rec.unseen += 1
+    if seg.timed:
+        rec.open_early(peer.top, seg.a, seg.row, seg.frame, seg.time)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def moments_ago(seg: Segment, me: Endpoint) -> cython.bint:
+    """Is its first octet one that has not been captured, and was acknowledged a moment ago?"""
+    ack: EarlyAck
+    if me.recovery is None or not seg.timed:
+        return False
+    for ack in me.recovery.early:
+        if ack.lo <= seg.s < ack.hi and seg.time - ack.time <= MS:
+            return me.misses(seg.s, seg.s + 1)
+    return False
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def answered_first(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.bint:
+    """Was all that it has below the highest number acknowledged a moment before it was captured?  Then it is new.
+
+    An ACK cannot come before what it acknowledges, so the capture has another order (TRACKER section 11).  An ACK all
+    of whose octets come so is no ACK of anything unseen.
+    """
+    if not seg.timed:
+        return False
+    if not me.seen:  # nothing of its direction was captured, to be late behind
+        return seg.time - peer.last_time <= MS
+    if me.recovery is None or not me.recovery.early:
+        return False
+    rec: Recovery = me.recovery
+    ack: EarlyAck
+    at: cython.longlong = seg.s
+    for ack in list(rec.early):
+        if seg.time - ack.time > MS:
+            rec.early.remove(ack)
+            continue
+        if ack.lo <= at < ack.hi:
+            at = ack.hi
+        if ack.lo < seg.e and seg.s < ack.hi and not me.misses(ack.lo, ack.hi):
+            rec.early.remove(ack)
+            rec.unseen -= 1
+            log.amend(ack.row, ack.frame, ack.time, 0, ACK_OF_UNSEEN, NOTHING, conn, seg)
+            if still_unseen(conn.client) + still_unseen(conn.server) == 0:
+                conn.found &= ~ACK_OF_UNSEEN
+    return at >= min(seg.e, me.top)
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
+def still_unseen(end: Endpoint) -> cython.longlong:
+    """How many ACKs are said to acknowledge what this end sent unseen."""
+    return 0 if end.recovery is None else end.recovery.unseen
+
+
 # -- what the receiver says ----------------------------------------------------------------------------------------
 
 
@@ -452,8 +519,11 @@ def answer_resends(
 def tell_of_holes(seg: Segment, peer: Endpoint, rec: Recovery) -> cython.int:
     """From when on the sender could know what is missing."""
     hole: Hole = rec.holes[0]
-    if hole.hi <= peer.una and seg.time - hole.time > SECOND:  # acknowledged long ago, and never captured
+    while hole.hi <= peer.una and seg.time - hole.time > SECOND:  # acknowledged long ago, and never captured
         del rec.holes[0]
+        if not rec.holes:
+            return 0
+        hole = rec.holes[0]
     for hole in rec.holes:
         if hole.sure < 0:
             if hole.told < 0 and (rec.sacked or peer.dup_acks > 0):

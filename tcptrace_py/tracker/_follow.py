@@ -54,6 +54,7 @@ TEARDOWN_2 = cython.declare(cython.int, int(Step.teardown_2))
 TEARDOWN_3 = cython.declare(cython.int, int(Step.teardown_3))
 TEARDOWN_4 = cython.declare(cython.int, int(Step.teardown_4))
 
+ACK_OF_UNSEEN = cython.declare(cython.ulonglong, 1 << BY_NAME["ack_of_unseen_segment"].code)
 HS_SYN_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_syn_retx"].code)
 HS_SYNACK_RETX = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_retx"].code)
 HS_SYNACK_BAD_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_bad_ack"].code)
@@ -177,7 +178,8 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if me.syns == 0:
         conn.syn_time = seg.time if conn.syn_time < 0 else conn.syn_time
         me.syn_payload = seg.payload
-        if seg.options & FAST_OPEN:
+        me.fast_open = seg.options & FAST_OPEN != 0
+        if me.fast_open:
             if seg.payload == 0 and seg.tfo_cookie == 0:
                 seg.bits |= HS_TFO_COOKIE_REQ
         elif seg.payload > 0:
@@ -208,8 +210,9 @@ def open_with_syn(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
 @cython.exceptval(-1, check=True)
 def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, log: Journal) -> cython.int:
     good: cython.bint = 1 <= seg.a <= 1 + peer.syn_payload
-    if me.syns > 0 and not me.sent_syn_ack and conn.bad_ack < 0:
+    if good and me.syns > 0 and not me.sent_syn_ack and conn.bad_ack < 0 and conn.hs_ack_time < 0:
         conn.simultaneous = True  # a SYN of its own came before: it answers the peer's, captured or not
+    me.any_syn_ack = True
     seg.step(HANDSHAKE_2, good if peer.has_isn else -1)
     conn.syn_acks += 1
     if me.proved == UNKNOWN or me.proved == LISTEN or me.proved == CLOSED or me.proved == SYN_SENT:
@@ -226,7 +229,10 @@ def open_with_syn_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoi
         conn.syn_ack_time = seg.time if conn.syn_ack_time < 0 else conn.syn_ack_time
         if peer.syn_payload > 0:
             conn.tfo_used = seg.a > 1
-            seg.find(HS_TFO_USED if seg.a > 1 else HS_TFO_IGNORED, seg.a - 1)
+            if conn.tfo_used:
+                seg.find(HS_TFO_USED, seg.a - 1)
+            elif peer.fast_open:  # else it did not ask for more than RFC 9293 section 3.5 has: kept until ESTABLISHED
+                seg.find(HS_TFO_IGNORED, 0)
     me.syns += 1
     me.sent_syn_ack = True
     if peer.proved == UNKNOWN and not peer.seen:
@@ -243,13 +249,12 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if peer.proved == SYN_SENT and not me.sent_syn_ack and not 1 <= seg.a <= 1 + peer.syn_payload:
         conn.bad_ack = seg.ack  # of an older life; the peer answers it by RST and stays in SYN-SENT (3.10.7.3)
         return 0
-    first: cython.longlong = 1 + (me.syn_payload if conn.tfo_used else 0)
     if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns > 0 and not peer.seen)):
         if conn.hs_ack_time < 0:
             conn.hs_ack_time = seg.time
-            seg.step(HANDSHAKE_3, (seg.a == 1 and seg.s == first) if peer.sent_syn_ack else -1)
-        elif peer.syn_again and seg.span == 0 and seg.a == 1:
-            seg.step(HANDSHAKE_3, seg.s == first)
+            seg.step(HANDSHAKE_3, answers_syn_ack(seg, me, peer) if peer.sent_syn_ack else -1)
+        elif peer.syn_again and seg.span == 0 and seg.a == me.last_ack:
+            seg.step(HANDSHAKE_3, answers_syn_ack(seg, me, peer))
             seg.bits &= ~DUPLICATE_ACK
         peer.syn_again = False
     if conn.simultaneous and conn.split == 0 and me.syns > 0 and not me.sent_syn_ack and peer.sent_syn_ack:
@@ -269,6 +274,20 @@ def open_with_ack(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, 
     if seg.a >= 1 and peer.proved == SYN_RCVD and not me.ack_of_syn_passed and peer.waiting(GOT_SYN_ACK) < 0:
         me.ack_of_syn_passed = True
         log.got(peer, GOT_ACK_OF_SYN, seg)
+
+
+@cython.cfunc
+@cython.exceptval(-2, check=True)
+def answers_syn_ack(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.int:
+    """Is it the third step's ACK: 1 or 0; -1 where it acknowledges what was not captured, so that nothing can be said.
+
+    It is ack = k+1, or more by what the peer has sent since, as Fast Open lets it (RFC 7413); seq = j+1, or, with data
+    on the SYN, any number from what the SYN-ACK left on (resent) to their end (SND.NXT).
+    """
+    least: cython.longlong = 1 + min(max(me.una - 1, 0), me.syn_payload)
+    if not (least <= seg.s <= 1 + me.syn_payload and 1 <= seg.a <= peer.top):
+        return 0
+    return -1 if seg.bits & ACK_OF_UNSEEN else 1
 
 
 # -- closing ------------------------------------------------------------------------------------------------------
@@ -294,6 +313,11 @@ def close_with_fin(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint,
             log.now_is(me, CLOSING, seg, conn)
         else:
             log.sent(me, SENT_FIN, seg, conn)
+        if me.una >= seg.e and not me.fin_acked:  # captured after its ACK
+            me.fin_acked = True
+            me.fin_acked_time = seg.time
+            me.fin_acked_by_fin = peer.fin_end >= 0 and peer.fin_ack >= seg.e
+            peer.ack_of_fin_passed = log.got(me, GOT_ACK_OF_FIN, seg) == 1
     elif seg.e != me.fin_end:
         seg.find(TD_FIN_SEQ_CHANGED, seg.e - me.fin_end)
     else:

@@ -17,9 +17,13 @@ cdef class Resend:
     cdef public bint has_ts, spurious, first
     cdef public int told_twice
 
+cdef class EarlyAck:
+    cdef public long long lo, hi, row, frame, time
+
 cdef class Recovery:
-    cdef public list holes, waiting, covered, sacked, copied
+    cdef public list holes, waiting, covered, sacked, copied, missing, early
     cdef public long long point, episode_end
+    cdef public unsigned int unseen
 
     cdef int open_hole(self, long long lo, long long hi, long long row, long long frame, long long time) except? -1
     cdef Hole hole_at(self, long long number)
@@ -28,6 +32,8 @@ cdef class Recovery:
     cdef int acknowledged(self, long long upto) except? -1
     cdef int sack(self, long long lo, long long hi) except? -1
     cdef bint holds(self, long long lo, long long hi) except? -1
+    cdef int open_early(self, long long lo, long long hi, long long row, long long frame, long long time) except? -1
+    cdef int set_aside(self, long long lo, long long hi) except? -1
 
 cdef extern from *:
     """
@@ -78,13 +84,13 @@ cdef class Endpoint:
     # state
     cdef public flag fin_passed, ack_of_fin_passed, ack_of_syn_passed
     cdef public flag sent_syn_ack, syn_again, fin_again, fin_acked, fin_acked_by_fin
-    cdef public flag sack_permitted
+    cdef public flag sack_permitted, fast_open, any_syn_ack
     cdef public unsigned long long queue, before_queue
     cdef public long long proved_row
     cdef public long long need, fin_ack, syn_payload
     cdef long long since[11]
     # rare events
-    cdef public long long late_lo, late_hi  # acknowledged before it was captured, if it ever was
+    cdef public long long late_lo, late_hi  # acknowledged and not captured, but may still come: the newest such run
     cdef public long long gap_time, first_data, fin_time, fin_acked_time, after_fin_octets
     cdef public long long initial_window, resent_octets, missing_octets
     cdef public unsigned int retransmissions, out_of_order, lost_segments, copies, duplicate_acks
@@ -98,6 +104,10 @@ cdef class Endpoint:
     cdef long long begin_earlier(self, long long lo, long long hi) except? -1
     cdef long long cover_apart(self, long long lo, long long hi) except? -1
     cdef long long skip_to(self, long long to) except? -1
+    cdef long long miss(self, long long lo, long long hi) except? -1
+    cdef int set_aside(self, long long lo, long long hi) except? -1
+    cdef long long catch_up(self, long long lo, long long hi) except? -1
+    cdef bint misses(self, long long lo, long long hi) except? -1
     cdef int prove(self, unsigned char state, long long row) except? -1
     cdef int prove_all(self, unsigned char state) except? -1
     cdef int strike(self, int which) except? -1

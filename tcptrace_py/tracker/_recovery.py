@@ -44,6 +44,30 @@ def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longl
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
+def cut(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+    """Take lo..hi out of such a list; how many of these octets stood there."""
+    found: cython.longlong = 0
+    first: cython.longlong
+    last: cython.longlong
+    at: cython.Py_ssize_t = place(spans, lo)
+    while at < len(spans):
+        first = spans[at]
+        last = spans[at + 1]
+        if first >= hi:
+            break
+        left: list = []
+        if first < lo:
+            left += [first, lo]
+        if hi < last:
+            left += [hi, last]
+        found += max(min(hi, last) - max(lo, first), 0)
+        spans[at : at + 2] = left
+        at += len(left)
+    return found
+
+
+@cython.cfunc
+@cython.exceptval(-1, check=True)
 def place(spans: list, lo: cython.longlong) -> cython.Py_ssize_t:
     """Where the first span stands that ends at `lo` or above; most often the last one, or beyond all."""
     low: cython.Py_ssize_t = 0
@@ -84,12 +108,21 @@ class Resend:
 @cython.no_gc
 @cython.final
 @cython.cclass
+class EarlyAck:
+    """An ACK, in `row`, of octets lo..hi beyond all that had been captured; they may follow in a moment."""
+
+
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Recovery:
     """Holes and resends of one direction, the oldest first, and the octets that its receiver holds out of order.
 
     `waiting` are resends that no ACK has covered yet, `covered` the others, of which a DSACK may still speak.
     Segments below `point` belong to the fast recovery that began when the direction had sent so far; a resend from
     `episode_end` on begins another loss event.
+    `missing` are octets that were acknowledged and not captured, but for the endpoint's own newest run of them;
+    `early` are the latest ACKs of such, and `unseen` is how many ACKs are still said to be.
     """
 
     def __init__(self):
@@ -98,6 +131,9 @@ class Recovery:
         self.covered = []
         self.sacked = []
         self.copied = []
+        self.missing = []
+        self.early = []
+        self.unseen = 0
         self.point = -1
         self.episode_end = -1
 
@@ -171,3 +207,28 @@ class Recovery:
             if self.sacked[at] <= lo and hi <= self.sacked[at + 1]:
                 return True
         return False
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def open_early(
+        self,
+        lo: cython.longlong,
+        hi: cython.longlong,
+        row: cython.longlong,
+        frame: cython.longlong,
+        time: cython.longlong,
+    ) -> cython.int:
+        ack: EarlyAck = EarlyAck()
+        ack.lo, ack.hi = lo, hi
+        ack.row, ack.frame, ack.time = row, frame, time
+        if len(self.early) >= MAX_KEPT:
+            del self.early[0]
+        self.early.append(ack)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def set_aside(self, lo: cython.longlong, hi: cython.longlong) -> cython.int:
+        """Octets lo..hi were acknowledged and not captured."""
+        merge(self.missing, lo, hi)
+        if len(self.missing) > 2 * MAX_KEPT:  # the lowest is given up
+            del self.missing[:2]

@@ -256,8 +256,9 @@ class Journal:
         """The endpoint's own SYN or FIN, which it sent before its first pending input had come, has proved its state.
 
         That input may come at any time from now on, and the row shows the state after it; this one was passed through.
+        Where the estimate stays, nothing was: a RST captured before had closed the end.
         """
-        if self.keep_changes and end.proved != end.state:
+        if self.keep_changes and end.proved != end.state != end.estimate(end.pending):
             self.change(conn, ENTERED, end.side, end.proved, seg.row, seg.frame, seg.time)
 
     @cython.cfunc

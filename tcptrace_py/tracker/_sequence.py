@@ -11,7 +11,17 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._evidence import gap, heard, send_again, sent_order, tells_more, trigger
+    from tcptrace_py.tracker._evidence import (
+        answered_first,
+        early,
+        gap,
+        heard,
+        moments_ago,
+        send_again,
+        sent_order,
+        tells_more,
+        trigger,
+    )
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint
@@ -22,7 +32,6 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 RST = cython.declare(cython.uint, 4)
 
-MS = cython.declare(cython.longlong, 1_000_000)
 SECOND = cython.declare(cython.longlong, 1_000_000_000)
 SANE = cython.declare(cython.longlong, 1 << 30)  # numbers farther from the highest seen are not believed
 KEEP_ALIVE_PROBE = cython.declare(cython.int, 1)
@@ -72,11 +81,10 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
         fresh = me.cover(seg.s + syn, seg.s + syn + seg.payload)
         new += fresh + me.cover(seg.s + syn + seg.payload, seg.e)
     if seg.s < me.top:
-        overtaken: cython.bint = answered_first(seg, me, peer)
-        late: cython.longlong = catch_up(seg, me)
+        late: cython.longlong = me.catch_up(seg.s, seg.e)
         new += late
         fresh += min(late, seg.payload - fresh)
-        if not overtaken or new < seg.span:
+        if not answered_first(seg, conn, me, peer, log) or new < seg.span:
             send_again(seg, conn, me, peer, new, fresh, log)
     if seg.e > me.top:
         if me.fin_end >= 0 and seg.payload > 0 and seg.e > me.fin_end:
@@ -96,29 +104,6 @@ def send(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, rings: Ri
 
 @cython.cfunc
 @cython.exceptval(-1, check=True)
-def answered_first(seg: Segment, me: Endpoint, peer: Endpoint) -> cython.bint:
-    """Does it go on where the captured octets end, though its ACK was captured a moment before it?  Then it is new."""
-    return seg.s == me.late_lo and me.late_hi == me.top and seg.timed and seg.time - peer.last_time <= MS
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def catch_up(seg: Segment, me: Endpoint) -> cython.longlong:
-    """Octets of the segment that had been acknowledged before they were captured, and so were counted as missing."""
-    lo: cython.longlong = max(seg.s, me.late_lo)
-    hi: cython.longlong = min(seg.e, me.late_hi)
-    if hi <= lo:
-        return 0
-    me.missing_octets -= hi - lo
-    if lo == me.late_lo:
-        me.late_lo = hi
-    else:
-        me.late_hi = lo
-    return hi - lo
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
 def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.bint:
     """Keep-alives and window probes, which must not move any number (RFC 9293 sections 3.8.4 and 3.8.6.1)."""
     if peer.raw_window == 0 and not conn.rst_accepted:
@@ -134,7 +119,7 @@ def probe(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cytho
         return False
     idle: cython.longlong = seg.time - (me.last_data if me.last_data >= 0 else conn.start)  # answers do not count
     if seg.s == me.top - 1 and me.una >= me.top and peer.raw_window > 0 and idle >= SECOND:
-        if me.fin_end < 0 and sent_order(seg, me) >= 0:
+        if me.fin_end < 0 and sent_order(seg, me) >= 0 and not (seg.payload and moments_ago(seg, me)):
             seg.bits |= KEEP_ALIVE
             me.probe_kind = KEEP_ALIVE_PROBE
             return True
@@ -158,11 +143,9 @@ def acknowledge(seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint, ri
         elif peer.seen:
             seg.find(ACK_OF_UNSEEN, unseen)
             peer.gap_time = seg.time
+            early(seg, peer)
         peer.top = seg.a
     if seg.a > peer.front:
-        if peer.late_hi != peer.front:  # else more of the same: one ACK after another, and the octets still to come
-            peer.late_lo = peer.front
-        peer.late_hi = seg.a if peer.ranges is None else min(seg.a, peer.ranges[0])
         peer.missing_octets += peer.skip_to(seg.a)
     if seg.a > peer.una:
         if peer.recovery is None and peer.dup_acks == 0:

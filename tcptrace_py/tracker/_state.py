@@ -13,7 +13,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._recovery import merge
+    from tcptrace_py.tracker._recovery import Recovery, cut, merge
 
 from tcptrace_py.tracker.states import TABLE as _TABLE
 from tcptrace_py.vocabulary import Input, State
@@ -85,7 +85,7 @@ class Endpoint:
         self.last_ack = -1
         self.window = self.edge = -1
         self.raw_window = self.wscale = self.mss = -1
-        self.sack_permitted = self.timestamps = False
+        self.sack_permitted = self.timestamps = self.fast_open = False
         self.last_id = self.syn_id = self.id_steps = self.id_good = 0
         self.last_tsval = self.ts_recent = self.ttl = 0
         self.other_ttl = self.other_ttl_n = 0
@@ -108,7 +108,7 @@ class Endpoint:
         self.fin_time = self.fin_acked_time = -1
         self.last_payload_row = self.last_payload_ack = self.last_payload_frame = self.last_payload_time = -1
         self.fin_acked = self.fin_acked_by_fin = self.initial_over = False
-        self.sent_syn_ack = self.syn_again = self.fin_again = False
+        self.sent_syn_ack = self.any_syn_ack = self.syn_again = self.fin_again = False
 
     # -- numbers ------------------------------------------------------------------------------------------------
 
@@ -185,18 +185,74 @@ class Endpoint:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def skip_to(self, to: cython.longlong) -> cython.longlong:
-        """The peer acknowledged octets up to `to`, so none below is awaited; how many of them were never seen."""
-        missed: cython.longlong = to - self.front
+        """The peer acknowledged octets up to `to`, so none below is awaited; how many of them were not captured."""
+        missed: cython.longlong = 0
         if self.ranges is not None:
             ranges: list = self.ranges
             while ranges and ranges[0] <= to:
-                missed -= min(ranges[1], to) - ranges[0]
-                to = max(to, ranges[1])
+                missed += self.miss(self.front, ranges[0])
+                self.front = ranges[1]
                 del ranges[:2]
             if not ranges:
                 self.ranges = None
-        self.front = to
+        if self.front < to:
+            missed += self.miss(self.front, to)
+            self.front = to
         return missed
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def miss(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+        """Octets lo..hi were acknowledged and not captured; where the capture has another order, they still come."""
+        if self.late_hi == lo:  # more of the same: one ACK after another, and the octets still to come
+            self.late_hi = hi
+            return hi - lo
+        if self.late_lo < self.late_hi:
+            self.set_aside(self.late_lo, self.late_hi)
+        self.late_lo = lo
+        self.late_hi = hi
+        return hi - lo
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def set_aside(self, lo: cython.longlong, hi: cython.longlong) -> cython.int:
+        """The same of octets that are not the newest run of such."""
+        if self.recovery is None:
+            self.recovery = Recovery()
+        self.recovery.set_aside(lo, hi)
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def catch_up(self, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
+        """Octets lo..hi are captured: how many of them had been acknowledged before, and counted as missing."""
+        found: cython.longlong = 0
+        first: cython.longlong = max(lo, self.late_lo)
+        last: cython.longlong = min(hi, self.late_hi)
+        if first < last:
+            found = last - first
+            if last == self.late_hi:
+                self.late_hi = first
+            else:
+                if self.late_lo < first:
+                    self.set_aside(self.late_lo, first)
+                self.late_lo = last
+        if self.recovery is not None and self.recovery.missing:
+            found += cut(self.recovery.missing, lo, hi)
+        self.missing_octets -= found
+        return found
+
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def misses(self, lo: cython.longlong, hi: cython.longlong) -> cython.bint:
+        """Were any of the octets lo..hi acknowledged and not captured to this day?"""
+        if max(lo, self.late_lo) < min(hi, self.late_hi):
+            return True
+        k: cython.Py_ssize_t
+        spans: list = self.recovery.missing if self.recovery is not None else []
+        for k in range(0, len(spans), 2):
+            if spans[k] < hi and lo < spans[k + 1]:
+                return True
+        return False
 
     # -- state --------------------------------------------------------------------------------------------------
 

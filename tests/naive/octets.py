@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.naive.story import Story, once
+from tests.naive.story import SECOND, Story, once
 
 MSS = 1460
+MOMENT = 1_000_000  # a capture may have so many nanoseconds' segments in any order
 
 
 @once
@@ -37,12 +38,20 @@ def fills(story: Story, i: int) -> bool:
 
 @once
 def answered_first(story: Story, i: int) -> bool:
-    """New, and captured within a millisecond behind its own ACK: the capture changed the order (TRACKER section 11)."""
+    """All below the highest number captured within a moment of its ACK: the capture changed the order (section 11)."""
     row = story.rows[i]
-    seen, una = story.seen(row.side, i), story.una(row.side, i)
-    goes_on = bool(seen) and max(seen) + 1 == row.seq and una == story.top(row.side, i)
-    answers = story.before(i, 1 - row.side)
-    return goes_on and bool(answers) and row.time - story.rows[answers[-1]].time <= 1_000_000
+    answers, top = story.before(i, 1 - row.side), story.top(row.side, i) or 0
+    if not story.before(i, row.side):
+        return bool(answers) and row.time - story.rows[answers[-1]].time <= MOMENT
+    return {number for number in row.numbers if number < top} <= acked_moments_ago(story, i)
+
+
+@once
+def acked_moments_ago(story: Story, i: int) -> set[int]:
+    """Numbers of its side that were acknowledged before they were captured, and less than a moment before it."""
+    row = story.rows[i]
+    acks = [j for j in range(i) if story.rows[j].side != row.side and acks_unseen(story, j)]
+    return set().union(*(unseen_by(story, j) for j in acks if row.time - story.rows[j].time <= MOMENT))
 
 
 @once
@@ -56,8 +65,9 @@ def by_feedback(story: Story, i: int, side: int) -> int:
     """Could its sender know of the loss, and has it had the time?  (TRACKER section 8, evidence 3 and 4.)"""
     row = story.rows[i]
     near = story.least_rtt(1 - side, i)
-    gaps = [j for j in range(i) if (gap if story.rows[j].side == side else ack_of_unseen_segment)(story, j)]
-    mine = [j for j in gaps if story.rows[j].side == side and row.seq in hole_of(story, j)]
+    gaps = [j for j in range(i) if (gap if story.rows[j].side == side else acks_unseen)(story, j)]
+    holes = [j for j in gaps if story.rows[j].side == side and not forgotten(story, j, i)]
+    mine = [j for j in holes if row.seq in hole_of(story, j)]
     if not gaps:
         return 0
     since = story.rows[(mine or gaps)[-1]].time
@@ -71,6 +81,13 @@ def by_feedback(story: Story, i: int, side: int) -> int:
     if near is not None and (age < near or (told is not None and row.time - told < near)):
         return -1
     return 1 if story.trips(side, i) and age >= story.timeout(side, i) else 0
+
+
+def forgotten(story: Story, opener: int, i: int) -> bool:
+    """Was the hole acknowledged, and more than a second old then?  So it waits for nothing any more."""
+    side, opened, end = story.rows[opener].side, story.rows[opener].time, max(hole_of(story, opener)) + 1
+    acks = [j for j in story.ordinary(i, 1 - side) if j > opener and story.accepted(j)]
+    return any(story.rows[j].time - opened > SECOND and (story.una(side, j + 1) or 0) >= end for j in acks)
 
 
 def told_of(story: Story, opener: int, i: int) -> tuple[int | None, int | None]:
@@ -163,6 +180,23 @@ def previous_segment_lost(story: Story, i: int) -> bool:
 
 @once
 def ack_of_unseen_segment(story: Story, i: int) -> bool:
+    """Final form: an ACK of what the capture has in another order, all of it a moment later, is none."""
+    if not acks_unseen(story, i):
+        return False
+    side, now = 1 - story.rows[i].side, story.rows[i].time
+    soon = [k for k in range(i + 1, len(story.rows)) if story.rows[k].side == side and carries(story, k)]
+    came = set().union(*(story.rows[k].numbers for k in soon if story.rows[k].time - now <= MOMENT))
+    return not unseen_by(story, i) <= came
+
+
+def unseen_by(story: Story, i: int) -> set[int]:
+    """What it acknowledges beyond all that was captured or acknowledged before."""
+    row = story.rows[i]
+    return set(range(story.top(1 - row.side, i) or 0, row.ack or 0))
+
+
+@once
+def acks_unseen(story: Story, i: int) -> bool:
     row = story.rows[i]
     peer = 1 - row.side
     top = story.top(peer, i)

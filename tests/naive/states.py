@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.naive import resets
+from tests.naive import octets, resets
 from tests.naive.end import Coming, End, step_to
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Ends:
 
     def syn_ack(self, i: int, row: Row, me: End, peer: End) -> None:
         good = row.ack is not None and 1 <= row.ack <= 1 + peer.syn_payload
-        if me.syns and not me.sent_syn_ack and self.bad_ack is None:
+        if good and me.syns and not me.sent_syn_ack and self.bad_ack is None and self.third is None:
             self.simultaneous = True
         self.steps[i]["handshake_2"] = good if peer.syns else None
         if me.proved in ("UNKNOWN", "LISTEN", "CLOSED", "SYN_SENT"):
@@ -197,7 +197,10 @@ class Ends:
             me.syn_again = True
         elif peer.syn_payload:
             self.fast_open = row.ack is not None and row.ack > 1
-            self.labels[i].add("hs_tfo_used" if self.fast_open else "hs_tfo_ignored")
+            if self.fast_open:
+                self.labels[i].add("hs_tfo_used")
+            elif next(row for row in peer.syns if row.bare_syn).cookie is not None:
+                self.labels[i].add("hs_tfo_ignored")
         me.sent_syn_ack = True
         if peer.proved == "UNKNOWN" and not peer.seen:
             peer.proved = "SYN_SENT"
@@ -209,13 +212,12 @@ class Ends:
         if not self.story.accepted(i):
             self.bad_ack = row.ack
             return
-        first = 1 + (me.syn_payload if self.fast_open else 0)
         if not me.sent_syn_ack and (peer.sent_syn_ack or (me.syns and not peer.seen)):
             if self.third is None:
                 self.third = row
-                self.steps[i]["handshake_3"] = row.ack == 1 and row.seq == first if peer.sent_syn_ack else None
-            elif peer.syn_again and not row.takes and row.ack == 1:
-                self.steps[i]["handshake_3"] = row.seq == first
+                self.steps[i]["handshake_3"] = self.third_holds(i, row, me) if peer.sent_syn_ack else None
+            elif peer.syn_again and not row.takes and row.ack == self.story.last_ack(me.side, i):
+                self.steps[i]["handshake_3"] = self.third_holds(i, row, me)
             peer.syn_again = False
         if self.simultaneous and self.split is None and me.syns and not me.sent_syn_ack and peer.sent_syn_ack:
             self.split = "4"
@@ -225,6 +227,15 @@ class Ends:
         if asked and row.ack is not None and row.ack >= 1:
             me.told_syn_acked = True
             peer.gets("got ACK of SYN", i)
+
+    def third_holds(self, i: int, row: Row, me: End) -> bool | None:
+        """Sent between what the SYN-ACK acknowledged and the end of the data on the SYN; answers what was captured."""
+        taken, all_of_it = self.story.una(me.side, i) or 1, 1 + me.syn_payload
+        right = min(taken, all_of_it) <= row.seq <= all_of_it
+        answered = row.ack is not None and row.ack >= 1 and row.ack <= (self.story.top(1 - me.side, i + 1) or 0)
+        if not (right and answered):
+            return False
+        return None if octets.acks_unseen(self.story, i) else True
 
     # -- closing ------------------------------------------------------------------------------------------------------
 
@@ -245,6 +256,11 @@ class Ends:
             me.fin = row
             crossed = me.proved == "CLOSE_WAIT" and not self.acks_fin(row, peer)
             me.proved = "CLOSING" if crossed else step_to(me.proved, "sent FIN")
+            if (self.story.una(me.side, i) or 0) >= row.end:  # captured after its ACK
+                acks = [one for one in peer.rows if not one.rst and (one.ack or 0) >= row.end]
+                by_fin = peer.fin is not None and (peer.fin.ack or 0) >= row.end
+                me.fin_acked_by = peer.fin if by_fin else acks[0]
+                peer.told_fin_acked = me.gets("got ACK of FIN", i)
         elif row.end == me.fin.end:
             self.labels[i].add("td_fin_retx")
             me.fin_again = True
@@ -344,4 +360,5 @@ class Ends:
 
     def acks_first(self, i: int, closer: End, other: End) -> bool:
         row = self.story.rows[i]
-        return self.story.counts(i) and row.side == other.side and not row.rst and self.acks_fin(row, closer)
+        passed = any(row is closer.fin for row in self.story.rows[:i])
+        return passed and self.story.counts(i) and row.side == other.side and not row.rst and self.acks_fin(row, closer)

@@ -99,7 +99,7 @@ class Story:
         if row.ack is None or row.rst:
             return False
         mine, others = ([self.rows[k] for k in self.ordinary(j, side)] for side in (row.side, 1 - row.side))
-        unanswered = any(one.bare_syn for one in others) and all(one.syn for one in others)
+        unanswered = bool(others) and all(one.bare_syn for one in others)
         if row.syn or (unanswered and not any(one.syn_ack for one in mine)):
             return 1 <= row.ack <= 1 + self.syn_payload(1 - row.side, j)
         top = self.top(1 - row.side, j)
@@ -154,7 +154,16 @@ class Story:
         sent = [self.rows[j].time for j in self.before(i, row.side) if self.rows[j].size]
         idle = row.time - (sent[-1] if sent else self.rows[0].time)  # answers to the peer's keep-alives do not count
         last = row.seq == top - 1 and una >= top and self.fin_end(row.side, i) is None
-        return "keep_alive" if last and idle >= SECOND and self.order(i) >= 0 else None
+        asks = last and idle >= SECOND and self.order(i) >= 0 and not (row.size and self.answered_moments_ago(i))
+        return "keep_alive" if asks else None
+
+    def answered_moments_ago(self, i: int) -> bool:
+        """Is its first octet new, and was it acknowledged a moment ago?"""
+        row = self.rows[i]
+        acks = [j for j in self.ordinary(i, 1 - row.side) if self.accepted(j) and self.before(j, row.side)]
+        soon = [j for j in acks if row.time - self.rows[j].time <= MS]
+        first = any((self.top(row.side, j) or 0) <= row.seq < (self.rows[j].ack or 0) for j in soon)
+        return first and row.seq not in self.seen(row.side, i)
 
     def open_question(self, side: int, i: int) -> str | None:
         """The last that `side` sent was a probe, and nobody has answered it."""

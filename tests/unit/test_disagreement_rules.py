@@ -265,6 +265,12 @@ STORIES = {
         {"me": Side(), "way": Way(una=100)},
     ),
     "acked_octets_captured": ("ack_lost_segment", False, {"back": Way(top=50)}, {"back": Way(top=49)}),
+    "acked_in_another_order": (
+        "ack_lost_segment",
+        False,
+        {"back": Way(top=40, una=40, rows=[row(11, 50, time=501 * MS)])},
+        {"back": Way(top=40, una=40, rows=[row(11, 50, time=501 * MS + 1)])},
+    ),
     "unseen_told_once": (
         "ack_lost_segment",
         True,

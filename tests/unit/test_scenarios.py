@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import tcptrace_py as tt
+from tcptrace_py.tables.schema import TABLES
 from tcptrace_py.tracker.states import TRANSITIONS
 from tcptrace_py.vocabulary import ANOMALIES, Handshake, Input, State, Step, Teardown
 from tests import seg
+from tests.agreement import UNCAPPED, contradictions
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 SCENARIOS = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.seg"))
@@ -53,6 +55,13 @@ def test_scenario(name, how, tmp_path):
     wrong = seg.differences(script, tt.analyze(seg.write(script, tmp_path / "scenario.pcap", **how), **script.asked))
     if wrong:
         pytest.fail(wrong, pytrace=False)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_tables_of_a_scenario_agree(name, tmp_path):
+    script = script_of(name)
+    trace = tt.analyze(seg.write(script, tmp_path / "scenario.pcap"), tables=TABLES, limits=UNCAPPED)
+    assert contradictions(trace) == []
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

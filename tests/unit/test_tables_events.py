@@ -94,3 +94,23 @@ def test_every_anomaly_has_a_sentence(anomaly):
     assert event["sentence"]
     assert "{" not in event["sentence"]
     assert event["severity"] in Severity.__members__
+
+
+@pytest.mark.parametrize(
+    ("basis", "evidence", "sentence"),
+    [
+        ("acknowledged", 401, "resent without need: already acknowledged up to 401"),
+        ("sack", -1, "resent without need: the receiver had said that it holds all of it"),
+        ("dsack", 12, "resent without need, as frame 12 shows"),
+        ("tsecr", 12, "resent without need, as frame 12 shows"),
+        ("too_early", 12, "resent without need, as frame 12 shows"),
+        ("late_original", 12, "resent without need, as frame 12 shows"),
+    ],
+)
+def test_sentence_of_a_needless_resend_fits_what_shows_it(basis, evidence, sentence):
+    needless = BY_NAME["spurious_retransmission"].code
+    if basis in ("acknowledged", "sack"):
+        found = events.segment_events([(0, 7, 8, 1, needless, evidence, Evidence[basis])], [], "a.pcap")
+    else:
+        found = events.segment_events([], [(7, 1 << needless, 0, 0, 8, 1, evidence, Evidence[basis])], "a.pcap")
+    assert [event["sentence"] for event in found] == [sentence]

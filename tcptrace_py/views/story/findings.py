@@ -61,4 +61,4 @@ def _places(events: Sequence[Row]) -> Iterator[Said]:
 def _sentence(event: Row) -> Said:
     anomaly = BY_NAME[event["code"]]
     evidence = "?" if event["evidence"] is None else event["evidence"]
-    return Said(OWN.get(anomaly.name, anomaly.sentence), {"evidence": evidence})
+    return Said(OWN.get(anomaly.name, anomaly.said_by(event["basis"])), {"evidence": evidence})

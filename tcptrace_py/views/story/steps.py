@@ -159,8 +159,13 @@ def _handshake_3(step: Step) -> Iterator[Said]:
         )
     elif not step.holds:
         yield step.say(
-            "{who} sends ACK {ack}. The answer to the SYN of {it} is {syn} + 1; a higher number is right if it "
-            "acknowledges data of {it}, too.",
+            "{who} sends ACK {ack}. The answer to the SYN of {it} is {syn} + 1, or more by what {it} has sent after "
+            "it, in a segment that goes on where the SYN of {me} ended.",
+            syn=_number(step.syn),
+        )
+    elif step.row["rel_ack"] != 1:
+        yield step.say(
+            "{who} sends ACK {ack}: the SYN of {it} with the number {syn}, and what {it} has sent after it already.",
             syn=_number(step.syn),
         )
     else:
