@@ -40,12 +40,12 @@ ALLOWED = {
     "tcptrace_py.tables.flow_facts": {"Bulks", "Flow", "Numbers", "Way"},
     "tcptrace_py.tables.views_cic": {"Features"},
     "tcptrace_py.tracker.overlaps": {"Overlaps", "_Held"},
-    "tcptrace_py.tracker._recovery": {"Hole", "Recovery", "Resend"},
+    "tcptrace_py.tracker._recovery": {"EarlyAck", "Hole", "Recovery", "Resend"},
     "tcptrace_py.tracker._state": {"Connection", "Endpoint"},
     "tcptrace_py.tracker._joined": {
         f"{before}{name}"
         for before in ("", "__pyx_unpickle_")
-        for name in ("Connection", "Endpoint", "Hole", "Recovery", "Resend")
+        for name in ("Connection", "EarlyAck", "Endpoint", "Hole", "Recovery", "Resend")
     },
 }
 """What a checkpoint may hold, by module; numbers, text, lists and the like need no mention."""

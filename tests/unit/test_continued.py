@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 import tcptrace_py as tt
-from tcptrace_py import suspended
+from tcptrace_py import pipeline, suspended
+from tcptrace_py.capture import CaptureSet
 from tcptrace_py.dataset.store import CHECKPOINTS, Store
 from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
+from tcptrace_py.options import Options
+from tcptrace_py.tables import build, connections
 from tcptrace_py.tables.of_datasets import DATASET_TABLES
+from tcptrace_py.tables.states import state_rows
+from tcptrace_py.trace import KEPT
+from tests import seg
 from tests.batches import batch, contents, run
 from tests.containers import pcap
 from tests.packets import ACK, SYN, ethernet, fragments_4, ipv4, tcp
 from tests.rotated import cut, cut_packets, packets_of
+from tests.unit.test_scenarios import SCENARIOS, script_of
 
 FIXTURES = sorted((Path(__file__).resolve().parents[1] / "fixtures").glob("*.pcap"))
 BULK = FIXTURES[0].with_name("loss_bulk.pcap")
@@ -64,6 +71,45 @@ def test_runs_that_go_on_come_to_the_whole(tmp_path, path, pieces):
     names, whole = cut(path, tmp_path / "ring", pieces)
     one_by_one(names, tmp_path / "out", tables=ALL)
     is_the_whole(tmp_path / "out", whole, tables=ALL)
+
+
+def told_of(done, ended):
+    """The rows of the tables for connections that have ended."""
+    ids = {conn.conn_id for conn in ended}
+    events = build.event_rows(build.Noted.by(done, ids), ended, [], "set")
+    return {
+        "connections": [connections.record(conn, "set", "", 0) for conn in ended],
+        "states": [row for conn in ended for row in state_rows(conn, "set")],
+        "events": [row for batch in events for row in build.as_rows(batch)],
+    }
+
+
+def followed(packets, link, step, folder):
+    """The rows that a capture gives, suspended and taken up again after every so many packets."""
+    resumed, found = None, {"connections": [], "states": [], "events": []}
+
+    def take(done):
+        for table, rows in told_of(done, done.tracker.finished).items():
+            found[table] += rows
+
+    def suspend(done):
+        take(done)
+        done.tracker.finished.clear()
+        with (folder / "state").open("wb") as file:
+            suspended.write(suspended.suspended(done, None), file)
+
+    for at in range(0, len(packets), step):
+        piece = CaptureSet((io.BytesIO(pcap(packets[at : at + step], link=link, unit=1)),), "set")
+        *_, done = pipeline.steps(piece, Options(), keep=KEPT, resumed=resumed, ending=suspend)
+        resumed = suspended.read(folder / "state")
+    take(done)
+    return {table: sorted(rows, key=repr) for table, rows in found.items()}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_pass_can_be_suspended_after_any_packet(tmp_path, name):
+    packets, link = packets_of(seg.write(script_of(name), tmp_path / "scenario.pcap"))
+    assert followed(packets, link, 1, tmp_path) == followed(packets, link, len(packets), tmp_path)
 
 
 def test_fifty_runs_come_to_the_whole(tmp_path):
