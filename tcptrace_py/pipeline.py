@@ -150,17 +150,19 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     sink: Sink | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     before: Pass | None = None,
+    flows: FlowTable | None = None,
 ) -> Iterator[Pass]:
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended.
 
     `before` is an earlier pass over the same input: only what that one read is read, and it must be the same.
+    `flows` may be the table of a share of all pairs: then only their connections are followed.
 
     Raises
     ------
     ChangedError
         When it is not.
     """
-    flows = FlowTable(int.from_bytes(os.urandom(8)))
+    flows = flows or FlowTable(int.from_bytes(os.urandom(8)))
     make: Any = Tracker  # compiled: its signature is not for the type checker
     seen = make(
         flows,
@@ -255,7 +257,7 @@ class _Stage:
         self.quoted.n = 1
         self.slots = memoryview(zeros("i", capacity))
         self.sides = memoryview(zeros("B", capacity))
-        self.since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
+        self.since_gap: set[Any] | None = None  # pairs that have spoken since the last gap in the capture
 
     def end_parts(self, ended: list[CaptureInfo]) -> None:
         """Count what each file has given that has ended since."""
@@ -300,11 +302,12 @@ class _Stage:
         quotes.clear()
 
     def _mark_after_gap(self, spoken: set[int]) -> None:
-        """The first row of each connection after a gap in the capture is marked."""
+        """The first row of each pair after a gap in the capture is marked; its slot may be another pair's later."""
         marks: Any = self.batch.column("marks")
         for row in range(self.batch.n):
-            if self.slots[row] not in spoken:
-                spoken.add(self.slots[row])
+            pair = self.done.flows.sides(self.slots[row]) if self.slots[row] >= 0 else None
+            if pair not in spoken:
+                spoken.add(pair)
                 marks[row] |= Mark.AFTER_GAP
 
     def _attach(self, quote: QuotedError) -> None:

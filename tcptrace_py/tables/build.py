@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 AT_ONCE = 1024  # connections made into rows together
+LAST = 1 << 62  # behind every frame and connection
 QUALITY = (
     "duplicate_packet",
     "cap_one_sided",
@@ -148,19 +149,13 @@ def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatc
         *events.attack_events(attacks(ended, log.events), capture),
         *events.gap_events(done.info.gaps, capture),
     ]
-    last = 1 << 62
-    yield as_batch(
-        "events",
-        sorted(
-            found,
-            key=lambda e: (
-                last if e["frame"] is None else e["frame"],
-                last if e["conn_id"] is None else e["conn_id"],
-                e["code"],
-                e["sentence"],
-            ),
-        ),
-    )
+    yield as_batch("events", sorted(found, key=event_order))
+
+
+def event_order(event: Row) -> tuple[int, int, str, str]:
+    """What the rows of `events` are sorted by: what is about no frame, or no connection, comes last."""
+    frame, conn_id = (LAST if event[name] is None else event[name] for name in ("frame", "conn_id"))
+    return frame, conn_id, event["code"], event["sentence"]
 
 
 def capture_rows(path: str, done: Any, findings: Iterable[str]) -> list[Row]:

@@ -68,10 +68,10 @@ class TimelineRows:
         }
         if self.amendments is not None:
             self.amendments.apply(self.first_row, labels)
-        self.first_row += n
         keep: Any = slice(None) if self.only is None else np.flatnonzero(np.isin(labels["conn"], self.only))
         if self.only is None or len(keep):
             self.ready.append(self._batch(batch, tracker, labels, keep))
+        self.first_row += n
 
     def _batch(self, batch: Any, tracker: Any, labels: dict[str, Numbers], keep: Any) -> pa.RecordBatch:
         marks = batch.column("marks")[keep]
