@@ -98,16 +98,15 @@ def _rows(table: str, of: tuple[Followed, ...], capture: str) -> Batches:
     if table == "captures":
         yield build.as_batch("captures", captures(of))
         return
-    begun = _put_by("begun", of)
-    ids = np.sort(arrays.plain(begun.column("conn_id")))
+    ids = np.sort(arrays.plain(_put_by("begun", of, ["conn_id"]).column("conn_id")))
     if table == "timeline":
         made = _timeline(of)
     elif table == "events":
-        more = shares.batches_of("events", shares.of_all(begun, of[0].gaps, capture), ROW_GROUP)
-        made = evenly(merged([*_runs("events", of), iter(list(more))], _place), ROW_GROUP)
+        more = shares.of_all(_put_by("begun", of), of[0].gaps, capture)
+        runs = [*_runs("events", of), shares.batches_of("events", more, ROW_GROUP)]
+        made = evenly(merged(runs, _place), ROW_GROUP)
     else:
         made = evenly(merged(_runs(table, of), _conn_id), AT_ONCE.get(table, ROW_GROUP))
-    del begun
     yield from map(partial(shares.numbered, table, ids=ids, capture=capture), made)
 
 
@@ -115,9 +114,11 @@ def _runs(table: str, of: tuple[Followed, ...]) -> list[Batches]:
     return [run for each in of for run in each.spilled[table].opened()]
 
 
-def _put_by(table: str, of: tuple[Followed, ...]) -> pa.Table:
-    batches = [batch for run in _runs(table, of) for batch in run]
-    return pa.Table.from_batches(batches, shares.schema_put_by(table)).combine_chunks()
+def _put_by(table: str, of: tuple[Followed, ...], names: list[str] | None = None) -> pa.Table:
+    schema = shares.schema_put_by(table)
+    names = names or schema.names
+    batches = [batch.select(names) for run in _runs(table, of) for batch in run]
+    return pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in names])).combine_chunks()
 
 
 def _conn_id(batch: pa.RecordBatch) -> Keys:

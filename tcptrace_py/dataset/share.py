@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tcptrace_py.dataset.sources import Input
 
-ENDED_AT_ONCE = 16_384  # connections whose rows are one sorted run
+ENDED_AT_ONCE = 8192  # connections whose rows are one sorted run
 ROWS_AT_ONCE = 512  # rows that a merge holds of every run
 FOLDER = {"begun": "captures"}  # of a dataset, where what is put by under no table's name lies meanwhile
 

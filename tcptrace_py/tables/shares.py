@@ -8,7 +8,7 @@ not put by.  Knows which columns those are.  Does not know files, nor how the sh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,9 +71,9 @@ def schema_put_by(table: str) -> pa.Schema:
 
 def batches_of(table: str, rows: Iterable[Row], at_once: int) -> Iterator[pa.RecordBatch]:
     """Rows as they are put by, so many in a batch."""
-    listed = list(rows)
-    for start in range(0, len(listed), at_once):
-        yield build.as_batch(table, listed[start : start + at_once], put_by(table))
+    left = iter(rows)
+    while some := list(islice(left, at_once)):
+        yield build.as_batch(table, some, put_by(table))
 
 
 # -- a share's rows --------------------------------------------------------------------------------------------------
