@@ -301,11 +301,13 @@ class _Stage:
         batch.n = 0
         quotes.clear()
 
-    def _mark_after_gap(self, spoken: set[int]) -> None:
+    def _mark_after_gap(self, spoken: set[Any]) -> None:
         """The first row of each pair after a gap in the capture is marked; its slot may be another pair's later."""
         marks: Any = self.batch.column("marks")
         for row in range(self.batch.n):
-            pair = self.done.flows.sides(self.slots[row]) if self.slots[row] >= 0 else None
+            slot = self.slots[row]
+            *ends, net = self.done.flows.sides(slot) if slot >= 0 else (None,)
+            pair = (net, *sorted(ends))
             if pair not in spoken:
                 spoken.add(pair)
                 marks[row] |= Mark.AFTER_GAP

@@ -69,7 +69,7 @@ def captures(of: tuple[Followed, ...]) -> list[dict[str, Any]]:
 def joined(of: tuple[Followed, ...]) -> dict[str, Any] | None:
     """The row that a set of files would have if it were one."""
     lines = [each.joined for each in of]
-    return _line(lines) if all(lines) else None  # type: ignore[arg-type]
+    return _line(lines) if all(lines) else None
 
 
 def agree(of: tuple[Followed, ...]) -> bool:
@@ -87,7 +87,8 @@ def _line(lines: Any) -> dict[str, Any]:
     for name in sorted({name for each in limits for name in each}):
         numbers = [int(each.get(name, 0)) for each in limits]
         reached[name] = sum(numbers) if name in EACH_FOLLOWS_ITS_OWN else max(numbers)
-    return lines[0] | {
+    own: dict[str, Any] = lines[0]
+    return own | {
         "connections": sum(line["connections"] for line in lines),
         "findings": [name for name in build.QUALITY if name in found],
         "limits": [f"{name}: {number}" for name, number in reached.items()],

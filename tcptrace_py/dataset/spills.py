@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Spilled:
         except (pa.ArrowException, OSError) as error:
             raise OutputError(f"{self.path}: cannot be read again: {str(error).splitlines()[0]}") from None
         bounds = np.cumsum([0, *self.runs]).tolist()
-        return [map(file.get_batch, range(*each)) for each in zip(bounds, bounds[1:], strict=False)]
+        return [map(file.get_batch, range(*each)) for each in pairwise(bounds)]
 
     def remove(self) -> None:
         """It is not needed any more."""
@@ -100,7 +101,7 @@ class _Run:
 
     def __init__(self, batches: Iterator[pa.RecordBatch], keys: Callable[[pa.RecordBatch], Keys]) -> None:
         self._batches, self._keys_of = batches, keys
-        self._batch: pa.RecordBatch | None = None
+        self._batch: Any = None
         self._keys: Keys = ()
         self._at = 0
 
@@ -122,9 +123,14 @@ class _Run:
         """The rows at hand whose key is not beyond."""
         first, before = self._at, self._at
         after = len(self._keys[0])
-        for column, bound in zip(self._keys, upto, strict=True):  # rows first..before-1 are below it, before..after-1 at it
+        for column, bound in zip(
+            self._keys, upto, strict=True
+        ):  # rows first..before-1 are below it, before..after-1 at it
             here = column[before:after]
-            before, after = before + int(np.searchsorted(here, bound)), before + int(np.searchsorted(here, bound, "right"))
+            before, after = (
+                before + int(np.searchsorted(here, bound)),
+                before + int(np.searchsorted(here, bound, "right")),
+            )
         self._at = after
         return self._batch.slice(first, after - first)
 

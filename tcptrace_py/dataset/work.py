@@ -308,7 +308,7 @@ class _Work:
 def row_for(task: Task, capture: str, archive: str | None = None) -> Row:
     """The row of the manifest for an input or a member of it, before anything is known of it."""
     of, pattern = task.input, "" if archive else task.input.pattern
-    about = {"archive": archive, "pattern": pattern, "files": list(of.files)}
+    about: dict[str, Any] = {"archive": archive, "pattern": pattern, "files": list(of.files)}
     return Row(capture, "capture", of.size, of.stamp, None, asdict(task.settings), **about)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
 
@@ -65,7 +65,7 @@ class Amendments:
             self._next_label += 1
 
 
-def label_rows(labels: array[int]) -> Iterator[tuple[int, ...]]:
+def label_rows(labels: Iterable[int]) -> Iterator[tuple[int, ...]]:
     """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis)."""
     for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
         yield row, add & M64, drop & M64, *rest

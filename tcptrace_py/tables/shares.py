@@ -170,7 +170,7 @@ class SharedTimeline(TimelineRows):
 
 
 def numbered(table: str, batch: pa.RecordBatch, ids: Numbers, capture: str) -> pa.RecordBatch:
-    """Rows of a table as they stand in the end; `ids` are the numbers that all connections were put by under, sorted."""
+    """Rows of a table as they stand in the end; `ids` are all numbers that connections were put by under, sorted."""
     columns = {column.name: column for column in DATASET_TABLES[table]}
     schema = dataset_schema(table)
     made = {
@@ -208,13 +208,13 @@ def _over_many(table: pa.Table) -> Iterator[Attack]:
     client, server = ([columns[f"{end}_{what}"] for what in ("hi", "lo", "port")] for end in ("client", "server"))
 
     def made(row: Any) -> Begun:
-        ends = [tuple(int(column[row]) for column in end) for end in (client, server)]
-        return Begun(*ends, int(columns["shape"][row]), int(columns["start"][row]), bool(timed[row]))  # type: ignore[arg-type]
+        ends: Any = [tuple(int(column[row]) for column in end) for end in (client, server)]
+        return Begun(ends[0], ends[1], int(columns["shape"][row]), int(columns["start"][row]), bool(timed[row]))
 
     return over_many(_grouped(server), _grouped(client[:2]), made)
 
 
-def _grouped(columns: list[Numbers]) -> Iterator[tuple[Any, Numbers]]:
+def _grouped(columns: list[Numbers]) -> Iterator[tuple[Any, Any]]:
     """The rows that have the same numbers in all columns, with these numbers."""
     order = np.lexsort(columns[::-1])
     if not len(order):
