@@ -6,6 +6,7 @@ which worker has made them.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,7 +100,7 @@ def _rows(table: str, of: tuple[Followed, ...], capture: str) -> Batches:
     if table == "captures":
         yield build.as_batch("captures", captures(of))
         return
-    ids = np.sort(arrays.plain(_put_by("begun", of, ["conn_id"]).column("conn_id")))
+    ids = np.sort(arrays.plain(_put_by("numbers", of).column("conn_id")))
     if table == "timeline":
         made = _timeline(of)
     elif table == "events":
@@ -108,18 +109,25 @@ def _rows(table: str, of: tuple[Followed, ...], capture: str) -> Batches:
         made = evenly(merged(runs, _place), ROW_GROUP)
     else:
         made = evenly(merged(_runs(table, of), _conn_id), AT_ONCE.get(table, ROW_GROUP))
-    yield from map(partial(shares.numbered, table, ids=ids, capture=capture), made)
+    yield from _ahead(map(partial(shares.numbered, table, ids=ids, capture=capture), made))
+
+
+def _ahead(made: Batches) -> Batches:
+    """The same, each made while the one before it is written: both are work that Python does not wait for."""
+    with ThreadPoolExecutor(1) as other:
+        coming = other.submit(next, made, None)
+        while (batch := coming.result()) is not None:
+            coming = other.submit(next, made, None)
+            yield batch
 
 
 def _runs(table: str, of: tuple[Followed, ...]) -> list[Batches]:
     return [run for each in of for run in each.spilled[table].opened()]
 
 
-def _put_by(table: str, of: tuple[Followed, ...], names: list[str] | None = None) -> pa.Table:
-    schema = shares.schema_put_by(table)
-    names = names or schema.names
-    batches = [batch.select(names) for run in _runs(table, of) for batch in run]
-    return pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in names])).combine_chunks()
+def _put_by(table: str, of: tuple[Followed, ...]) -> pa.Table:
+    batches = [batch for run in _runs(table, of) for batch in run]
+    return pa.Table.from_batches(batches, shares.schema_put_by(table)).combine_chunks()
 
 
 def _conn_id(batch: pa.RecordBatch) -> Keys:

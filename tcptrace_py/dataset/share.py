@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 ENDED_AT_ONCE = 8192  # connections whose rows are one sorted run
 ROWS_AT_ONCE = 512  # rows that a merge holds of every run
-FOLDER = {"begun": "captures"}  # of a dataset, where what is put by under no table's name lies meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,12 @@ class _Following:
             with opened(self.capture) as file:
                 if archives.archive_kind(file, self.options.limits):
                     return None
-        wanted = ["begun", *sorted(KEPT & self.tables), *sorted(work.TWICE_READ & self.tables)]
+        wanted = ["numbers", *sorted(KEPT & self.tables), *sorted(work.TWICE_READ & self.tables)]
+        if "events" in self.tables:
+            wanted.append("begun")
         try:
             for table in wanted:
-                folder = Path(self.share.task.folder) / FOLDER.get(table, table)
+                folder = Path(self.share.task.folder) / ("captures" if table in shares.NO_TABLES else table)
                 self.spills[table] = Spill(folder, shares.schema_put_by(table))
             return self._followed()
         except BaseException:

@@ -41,8 +41,9 @@ MADE_ANEW = {"capture", "flags"}
 """Columns that are not put by."""
 
 ROW = Column("row", "int64", "", "Which segment of the input, from 0")
+NUMBER = Column("conn_id", "int64", "", "Connection, by the row of its first segment")
 BEGUN = (
-    Column("conn_id", "int64", "", "Connection, by the row of its first segment"),
+    NUMBER,
     *(
         Column(f"{end}_{what}", "uint64", "", f"The {end}'s address, in two words, and port")
         for end in ("client", "server")
@@ -52,13 +53,16 @@ BEGUN = (
     Column("start", "int64", "ns", "First segment"),
     Column("timed", "bool", "", "Whether segments have times"),
 )
-"""What is put by for the findings over many connections, and to number them."""
+"""What is put by for the findings over many connections."""
+
+NO_TABLES = {"numbers": (NUMBER,), "begun": BEGUN}
+"""What is put by and is no table: what connections are numbered by, and how they were begun."""
 
 
 def put_by(table: str) -> tuple[Column, ...]:
-    """The columns of a table, or of `begun`, as a share puts them by."""
-    if table == "begun":
-        return BEGUN
+    """The columns of a table, or of one of `NO_TABLES`, as a share puts them by."""
+    if table in NO_TABLES:
+        return NO_TABLES[table]
     columns = [column for column in DATASET_TABLES[table] if column.name not in MADE_ANEW]
     wide = tuple(replace(column, type="int64") if column.name in NUMBERED else column for column in columns)
     return (*wide, ROW) if table == "timeline" else wide
@@ -97,7 +101,7 @@ class EndedRows:
             elif table == "states":
                 yield from state_rows(conn, self.capture)
             else:
-                yield _begun_row(conn)
+                yield _begun_row(conn) if table == "begun" else {"conn_id": conn.conn_id}
 
     def _events(self, done: Any, ended: list[Any]) -> list[Row]:
         """Their findings, in the order of the table; what was noted for them is forgotten."""
