@@ -6,11 +6,14 @@ rows, nor what carries tasks out.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from tcptrace_py.dataset import merging, work
 from tcptrace_py.dataset.merging import Merge, merge
@@ -31,9 +34,20 @@ MOST_SHARES = 16  # every share reads and decodes everything: more of them would
 
 def do(step: Step) -> Result:
     """Carry out one step."""
-    if isinstance(step, Share):
-        return follow(step)
-    return merge(step) if isinstance(step, Merge) else work.run(step)
+    if isinstance(step, work.Task):
+        return work.run(step)
+    try:
+        return follow(step) if isinstance(step, Share) else merge(step)
+    finally:
+        _give_back()
+
+
+def _give_back() -> None:
+    """Let go of memory that allocators keep: a share leaves many small pieces, and a merge wants a few large ones."""
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # where there is such a thing
+    if trim is not None:
+        trim(0)
 
 
 @dataclass(slots=True)
