@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import archive as batches
-from bench import hostile
+from bench import hostile, split
 from bench.measure import Cost, FailedError, interleaved
 from bench.programs import HERE, OURS, machine, ours, peers
 from bench.workloads import USUAL, WORKLOADS, quick
@@ -36,6 +36,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--stages", action="store_true", help="also where our time goes")
     parser.add_argument("--floods", action="store_true", help="instead: what a packet of a flood costs us")
     parser.add_argument("--archive", action="store_true", help="instead: what a second worker brings to a batch")
+    parser.add_argument("--split", action="store_true", help="instead: what `batch --split` brings to one capture")
     parser.add_argument("--quick", action="store_true", help="everything once, in small: does it work at all")
     return parser.parse_args()
 
@@ -128,6 +129,20 @@ def archive(given: argparse.Namespace) -> int:
     return 0
 
 
+def one_capture(given: argparse.Namespace) -> int:
+    """The table of a batch of one large capture, split or not."""
+    name, rounds = "large-snap96", 1 if given.quick else given.rounds
+    workload = quick(WORKLOADS[name]) if given.quick else WORKLOADS[name]
+    path = made(name, given.folder, quick=given.quick)
+    rows = split.speed_up(given.folder, path, workload.packets, rounds)
+    what = f"{workload.packets:,} packets, {split.WORKERS} workers"
+    about = f"{machine(ours(given.folder))}. {what}; medians of {rounds} rounds."
+    print(f"{about}\n{plain(rows)}")
+    if given.markdown:
+        write(given.markdown, "split", f"{about}\n\n{markdown(rows)}")
+    return 0
+
+
 def main() -> int:
     """Measure, print, write."""
     given = options()
@@ -136,6 +151,8 @@ def main() -> int:
         return floods(given)
     if given.archive:
         return archive(given)
+    if given.split:
+        return one_capture(given)
     others = [peer for peer in peers(given.folder) if not given.only or peer.name.startswith(tuple(given.only))]
     programs = ours(given.folder) + others
     inputs = {path.name: path for path in given.files} or {

@@ -63,7 +63,7 @@ class Pass:
     extent: Any = None  # what was read of a file; of each file of a set
     parts: list[tuple[CaptureInfo, Counts]] = field(default_factory=list)
     counted: Counts | None = None  # when the last part ended
-    since_gap: set[int] | None = None  # slots that have spoken since the last gap in the capture
+    since_gap: set[Any] | None = None  # pairs that have spoken since the last gap in the capture
 
     @property
     def unused(self) -> list[int]:
@@ -159,19 +159,21 @@ def steps(  # noqa: PLR0913 - what is asked of a pass, by keyword
     before: Pass | None = None,
     resumed: Suspended | None = None,
     ending: Callable[[Pass], object] | None = None,
+    flows: FlowTable | None = None,
 ) -> Iterator[Pass]:
     """The same, a chunk of the input at a time: yields its state so far, and once more when all connections ended.
 
     `before` is an earlier pass over the same input: only what that one read is read, and it must be the same.
     `resumed` is a pass that this one goes on with, at the first file after its last.  `ending` is called when all is
     read and no open connection has been ended yet: the moment to suspend the pass.
+    `flows` may be the table of a share of all pairs: then only their connections are followed.
 
     Raises
     ------
     ChangedError
         When it is not.
     """
-    flows = FlowTable(int.from_bytes(os.urandom(8)))
+    flows = flows or FlowTable(int.from_bytes(os.urandom(8)))
     make: Any = Tracker  # compiled: its signature is not for the type checker
     seen = make(
         flows,
@@ -314,12 +316,15 @@ class _Stage:
         batch.n = 0
         quotes.clear()
 
-    def _mark_after_gap(self, spoken: set[int]) -> None:
-        """The first row of each connection after a gap in the capture is marked."""
+    def _mark_after_gap(self, spoken: set[Any]) -> None:
+        """The first row of each pair after a gap in the capture is marked; its slot may be another pair's later."""
         marks: Any = self.batch.column("marks")
         for row in range(self.batch.n):
-            if self.slots[row] not in spoken:
-                spoken.add(self.slots[row])
+            slot = self.slots[row]
+            *ends, net = self.done.flows.sides(slot) if slot >= 0 else (None,)
+            pair = (net, *sorted(ends))
+            if pair not in spoken:
+                spoken.add(pair)
                 marks[row] |= Mark.AFTER_GAP
 
     def _attach(self, quote: QuotedError) -> None:

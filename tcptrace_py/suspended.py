@@ -61,7 +61,7 @@ class Suspended:
     info: CaptureInfo
     parts: list[tuple[CaptureInfo, Counts]]
     counted: Counts | None
-    since_gap: list[int] | None
+    since_gap: list[Any] | None
     errors: list[tuple[int, Any]]
     decoder: dict[str, Any]
     tracker: dict[str, Any]

@@ -333,7 +333,14 @@ class Network:
 
     def write(self, path: Path, *, isns: tuple[int, int] = (1000, 7000), exchanged: bool = False) -> Path:
         """The capture; `exchanged` swaps the two ends' addresses and ports."""
-        homes = [(packets.CLIENT, 40_000), (packets.SERVER, 80)]
+        times, data = zip(*self.captured(isns=isns, exchanged=exchanged), strict=True)
+        return packets.write_pcap(path, data, 101, times=times)
+
+    def captured(
+        self, *, isns: tuple[int, int] = (1000, 7000), exchanged: bool = False, port: int = 40_000
+    ) -> list[tuple[int, bytes]]:
+        """Times and packets; `port` is the client's."""
+        homes = [(packets.CLIENT, port), (packets.SERVER, 80)]
         if exchanged:
             homes.reverse()
         data = []
@@ -351,8 +358,7 @@ class Network:
                 window=packet.window,
             )
             data.append(packets.ipv4(tcp, source, target, ip_id=packet.ip_id * self.habits.ids))
-        times = [packets.BASE_NS + one.time for one in self.seen]
-        return packets.write_pcap(path, data, 101, times=times)
+        return [(packets.BASE_NS + one.time, packet) for one, packet in zip(self.seen, data, strict=True)]
 
     def options(self, packet: Packet, peer_isn: int) -> bytes:
         made = b"" if packet.tsecr is None else packets.timestamps(packet.tsval, packet.tsecr)

@@ -16,7 +16,7 @@ from tcptrace_py import pipeline, suspended
 from tcptrace_py.capture import CaptureSet
 from tcptrace_py.capture.rotation import tail
 from tcptrace_py.dataset.manifest import open_part, run_part
-from tcptrace_py.dataset.store import CHECKPOINTS, checkpoint, checkpoint_rows
+from tcptrace_py.dataset.store import CHECKPOINTS, checkpoint, checkpoint_begun, checkpoint_rows
 from tcptrace_py.dataset.streams import Piece, digest_of_all
 from tcptrace_py.dataset.work import Both, feature_rows
 from tcptrace_py.summary import summary_of
@@ -24,6 +24,7 @@ from tcptrace_py.tables import build
 from tcptrace_py.tables.amendments import Amendments
 from tcptrace_py.tables.of_datasets import DATASET_TABLES, dataset_schema
 from tcptrace_py.tables.output import whole_file
+from tcptrace_py.tables.shares import batches_of, begun_row, of_all, schema_put_by
 from tcptrace_py.tables.timeline import TimelineRows, amended, rows_of
 from tcptrace_py.tables.views_cic import Features
 
@@ -120,8 +121,10 @@ class Run:
         made: dict[str, Iterable[pa.RecordBatch]] = {
             "connections": build.connection_rows(done, ended, capture, beside.instances),
             "states": self._states.batches(),
-            "events": self._event_rows(done, ended, beside.gaps),
+            "events": self._event_rows(done, ended, done.info.gaps[beside.gaps :]),
         }
+        if "events" in self.tables:
+            self._put_begun(ended)
         beside.gaps = len(done.info.gaps)
         if beside.features is not None:
             made["features"] = feature_rows(beside.features.records(ids))
@@ -136,11 +139,29 @@ class Run:
         with whole_file(self.store.path(CHECKPOINTS, checkpoint(self.row.name, self.run))) as file:
             suspended.write(state, file)
 
-    def _event_rows(self, done: pipeline.Pass, ended: list[Any], gaps_from: int) -> Iterator[pa.RecordBatch]:
+    def _put_begun(self, ended: list[Any]) -> None:
+        """How these connections were begun, which findings over many of them will ask for."""
+        path = self.store.path(CHECKPOINTS, checkpoint_begun(self.row.name, self.run))
+        how = pa.ipc.IpcWriteOptions(compression="zstd")
+        with whole_file(path) as file, pa.ipc.new_file(file, schema_put_by("begun"), options=how) as begun:
+            for batch in batches_of("begun", map(begun_row, ended), build.AT_ONCE):
+                begun.write_batch(batch)
+
+    def _open_events(self, done: pipeline.Pass, ended: list[Any]) -> Iterator[pa.RecordBatch]:
+        """The findings of what is open, and those over many connections, of all runs."""
+        yield from self._event_rows(done, ended, ())
+        runs = (checkpoint_begun(self.row.name, run) for run in range(1, self.run + 1))
+        begun = [pa.ipc.open_file(str(self.store.path(CHECKPOINTS, name))).read_all() for name in runs]
+        now = batches_of("begun", map(begun_row, ended), build.AT_ONCE)
+        whole = pa.concat_tables([*begun, pa.Table.from_batches(now, schema_put_by("begun"))])
+        yield build.as_batch("events", of_all(whole, (), self.row.capture))
+
+    def _event_rows(self, done: pipeline.Pass, ended: list[Any], gaps: Iterable[Any]) -> Iterator[pa.RecordBatch]:
         from tcptrace_py.tracker.attacks import guesses
 
-        noted = build.Noted.by(done, {conn.conn_id for conn in ended}, gaps_from)
-        yield from build.event_rows(noted, ended, guesses(noted.events), self.row.capture)
+        noted = build.Noted.taken(done, {conn.conn_id for conn in ended}, list(gaps))
+        rows = build.found_events(noted, ended, guesses(noted.events), self.row.capture)
+        yield build.as_batch("events", rows)
 
     # -- what is open --------------------------------------------------------------------------------------------
 
@@ -155,7 +176,7 @@ class Run:
             "captures": [build.as_batch("captures", [row | {"sha256": sha256} for row, sha256 in digests])],
             "connections": build.connection_rows(done, ended, capture, beside.instances),
             "states": self._states.batches(),
-            "events": self._event_rows(done, ended, len(done.info.gaps)),
+            "events": self._open_events(done, ended),
         }
         if beside.features is not None:
             made["features"] = feature_rows(beside.features.records(self.open_ids))

@@ -17,6 +17,7 @@ from tcptrace_py.dataset.manifest import Row, Settings, name_for, under
 from tcptrace_py.dataset.report import BatchResult, Outcome, Report
 from tcptrace_py.dataset.schedule import AT_ONCE, DaskCluster, GivenExecutor, LocalWorkers, carried_out, cores
 from tcptrace_py.dataset.sources import Input, find, is_address, joined, set_of
+from tcptrace_py.dataset.splitting import Agenda, do
 from tcptrace_py.dataset.store import Store
 from tcptrace_py.errors import UnreadableError, UsageError
 from tcptrace_py.options import Options
@@ -48,6 +49,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
     workers: int | None = None,
     executor: Executor | None = None,
     scheduler: str = "",
+    split: bool = False,
     prune: bool = False,
     digests: bool = False,
     progress: Progress | None = None,
@@ -81,6 +83,9 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         Does the work instead of local processes.
     scheduler : str
         Address of a dask scheduler, whose workers see the same files.
+    split : bool
+        Divide the connections of a large capture over workers that would have nothing to do; the dataset is the same,
+        unless a bound is reached.  Each of them reads all of the capture.
     prune : bool
         Remove captures from the dataset whose file is gone from `sources`.
     digests : bool
@@ -111,7 +116,7 @@ def batch(  # noqa: PLR0913 - options, all with defaults, all by keyword
         if join:
             found.inputs = [*(chosen.go_on(found) if checkpoint else ()), *chosen.join(found, goes_on=checkpoint)]
         tasks = chosen.plan(found, digests=digests)
-        chosen.carry_out(tasks, given)
+        chosen.carry_out(tasks, given, split=split)
         chosen.remove_regrouped(found)
         if prune:
             chosen.prune(found)
@@ -245,14 +250,19 @@ class _Batch:
                 if OURS.match(name):
                     self.store.path(table, name).unlink(missing_ok=True)
 
-    def carry_out(self, tasks: list[work.Task], workers: Workers) -> None:
+    def carry_out(self, tasks: list[work.Task], workers: Workers, *, split: bool) -> None:
         """Have the tasks done; stop where the dataset cannot be written."""
         if not tasks:
             return
+        agenda = Agenda(tasks, workers.at_once if split else 1)
         if isinstance(workers, LocalWorkers):
-            workers.at_once = min(workers.at_once, len(tasks))
-        with contextlib.closing(carried_out(work.run, tasks, workers, _died)) as done:
-            for task, report in done:
+            workers.at_once = min(workers.at_once, len(agenda.waiting))
+        with contextlib.closing(carried_out(do, agenda.waiting, workers, agenda.died)) as done:
+            for step, result in done:
+                ended = agenda.after(step, result)
+                if ended is None:
+                    continue
+                task, report = ended
                 self._forget_members(task.input)
                 self._done(task.input, report)
                 if report.counts["not_written"]:
@@ -287,9 +297,3 @@ class _Batch:
 
 def _is_gone(file: str) -> bool:
     return is_address(file) or not Path(file).exists()
-
-
-def _died(task: work.Task, why: str) -> Report:
-    report = Report()
-    report.add(task.input.capture, "worker_died", f"a worker died of it, twice ({why})")
-    return report

@@ -130,12 +130,13 @@ Workers = LocalWorkers | GivenExecutor
 def carried_out(
     work: Callable[[T], R], tasks: Iterable[T], workers: Workers, died: Callable[[T, str], R]
 ) -> Generator[tuple[T, R]]:
-    """Each task with its result, as they come.
+    """Each task with its result, as they come; to a deque of tasks, whoever takes a result may add others.
 
     Where a worker dies, every task that was under way is a suspect, and is done again alone; one with which a worker
     dies again gets the result that `died` makes.
     """
-    waiting, suspects = deque(tasks), deque[T]()
+    waiting = tasks if isinstance(tasks, deque) else deque(tasks)
+    suspects = deque[T]()
     flying: dict[Future[R], T] = {}
     alone = broken = complete = False
     try:

@@ -37,6 +37,11 @@ def checkpoint(name: str, run: int) -> str:
     return f"{run_part(name, run)}.state"
 
 
+def checkpoint_begun(name: str, run: int) -> str:
+    """The file with how the connections were begun that had ended by then; each run leaves one."""
+    return f"{run_part(name, run)}.begun"
+
+
 def checkpoint_rows(name: str, run: int) -> str:
     """The file with their rows of the timeline, as they are without what later evidence may still say."""
     return f"{run_part(name, run)}.rows"
@@ -138,6 +143,7 @@ class Store:
             keep = set() if told is None else {told.name} | self.told(place, [told])
             if told is not None and place == CHECKPOINTS:
                 keep = {checkpoint(name, told.runs), checkpoint_rows(name, told.runs)}
+                keep |= {checkpoint_begun(name, run) for run in range(1, told.runs + 1)}
             for left in (self.folder / place).glob(f"{glob.escape(name)}{RUN}*"):
                 if left.name.removesuffix(SUFFIX.get(place, ".parquet")) not in keep:
                     left.unlink(missing_ok=True)

@@ -63,13 +63,19 @@ def run(task: Task) -> Report:
     report = Report()
     try:
         _Work(task, report).run()
-    except OutputError as error:
-        report.add(capture, "not_written", str(error))
-    except TraceError as error:
-        report.add(capture, "failed", str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours costs one input, not the batch
-        report.add(capture, "failed", f"internal error: {type(error).__name__}: {error}; please report it")
+        tell_failure(report, capture, error)
     return report
+
+
+def tell_failure(report: Report, capture: str, error: Exception) -> None:
+    """Count in a report what has ended a task."""
+    if isinstance(error, OutputError):
+        report.add(capture, "not_written", str(error))
+    elif isinstance(error, TraceError):
+        report.add(capture, "failed", str(error))
+    else:
+        report.add(capture, "failed", f"internal error: {type(error).__name__}: {error}; please report it")
 
 
 class Both:
@@ -132,9 +138,7 @@ class _Work:
         return False
 
     def _row(self, capture: str, archive: str | None = None) -> Row:
-        pattern = "" if archive else self.input.pattern
-        size, stamp = self.input.size, self.input.stamp
-        return Row(capture, "capture", size, stamp, None, asdict(self.settings), archive=archive, pattern=pattern)
+        return row_for(self.task, capture, archive)
 
     def _tell(self, row: Row) -> None:
         tell(self.report, row)
@@ -221,7 +225,7 @@ class _Work:
 
     def _set(self) -> Row:
         """Analyse a set of rotated files as one capture."""
-        row = replace(self._row(self.input.capture), files=list(self.input.files))
+        row = self._row(self.input.capture)
 
         def pieces() -> CaptureSet:
             return CaptureSet(tuple(map(Piece, self.input.files)), row.capture)
@@ -260,10 +264,7 @@ class _Work:
         digests = [each.finish() for each in read]
         summary = summary_of(done, row.capture)
         rows = [info | {"sha256": sha256} for info, sha256 in zip(summary.captures, digests, strict=True)]
-        info = summary.joined or rows[0]
-        status, message = info["status"], info["message"] or info["reason"]
-        row = replace(row, sha256=digest_of_all(digests), status=status, reason=info["reason"], message=message)
-        row = replace(row, offset=info["offset"], packets=summary.packets, connections=summary.connections)
+        row = described(replace(row, sha256=digest_of_all(digests)), summary.joined or rows[0])
         tables: dict[str, Any] = {"captures": [build.as_batch("captures", rows)]}
         tables |= build.kept_batches(KEPT & set(self.tables) - {"states"}, done, row.capture)
         if "states" in self.tables:
@@ -323,6 +324,20 @@ def feature_rows(records: Iterator[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
     """The table `features`, some rows at a time."""
     while rows := list(islice(records, build.AT_ONCE)):
         yield build.as_batch("features", rows, DATASET_TABLES["features"])
+
+
+def row_for(task: Task, capture: str, archive: str | None = None) -> Row:
+    """The row of the manifest for an input or a member of it, before anything is known of it."""
+    of, pattern = task.input, "" if archive else task.input.pattern
+    about: dict[str, Any] = {"archive": archive, "pattern": pattern, "files": list(of.files)}
+    return Row(capture, "capture", of.size, of.stamp, None, asdict(task.settings), **about)
+
+
+def described(row: Row, info: dict[str, Any]) -> Row:
+    """The same with what the row of `captures` says of the input, or of a set the row that it would have as one."""
+    status, message = info["status"], info["message"] or info["reason"]
+    numbers = {"packets": info["packets_read"], "connections": info["connections"]}
+    return replace(row, status=status, reason=info["reason"], message=message, offset=info["offset"], **numbers)
 
 
 NESTED = "archive in an archive"

@@ -15,6 +15,7 @@ cdef class FlowTable:
     cdef public unsigned long long[::1] keys, hashes
     cdef public int[::1] index, vacant
     cdef public Py_ssize_t n_vacant, filled
+    cdef public unsigned long long share, shares
     cdef unsigned long long mask, seed
 
     cpdef object release(self, Py_ssize_t slot)

@@ -57,10 +57,11 @@ class FlowTable:
 
     A slot is a small number that stays with a pair until it is released; side 0 of a pair is the endpoint that was
     seen sending first.  `seed` makes collisions unpredictable to whoever writes captures; slots do not depend on it.
+    Of several `shares`, into which tables of one seed divide all pairs, it has one; other pairs get the slot -1.
     """
 
-    def __init__(self, seed: cython.ulonglong):
-        self.seed = seed
+    def __init__(self, seed: cython.ulonglong, share: cython.ulonglong = 0, shares: cython.ulonglong = 1):
+        self.seed, self.share, self.shares = seed, share, shares
         self.used = 0  # slots in use
         self.high = 0  # slots ever in use
         self.filled = 0  # index places that are not FREE
@@ -84,6 +85,10 @@ class FlowTable:
         for i in range(n):
             if i + AHEAD < n:
                 self.expect(self.hashes[i + AHEAD], self.hashes[i + AHEAD // 2])
+            if self.shares > 1 and (self.hashes[i] >> 32) % self.shares != self.share:
+                slots[i] = -1
+                sides[i] = 0
+                continue
             found = self.look(self.hashes[i], batch, i)
             if found < 0:
                 found = 2 * self.add(self.hashes[i], batch, i)

@@ -6,13 +6,13 @@ the pass that makes the timeline applies it, so every row has its final form and
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy.typing as npt
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 STATE_WORDS, LABEL_WORDS = 5, 8
+CONN_OF_LABEL = 3
 M64 = (1 << 64) - 1
 
 
@@ -72,8 +73,15 @@ class Amendments:
             self._next_label += 1
 
 
-def label_rows(labels: array[int]) -> Iterator[tuple[int, ...]]:
-    """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis)."""
+def label_rows(labels: array[int], only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
+    """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis).
+
+    `only`: those that concern these connections.
+    """
+    if only is not None:
+        words = np.frombuffer(labels, np.int64).reshape(-1, LABEL_WORDS)
+        theirs = words[np.isin(words[:, CONN_OF_LABEL], np.fromiter(only, np.int64, len(only)))]
+        labels = array("q", theirs.tobytes())
     for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
         yield row, add & M64, drop & M64, *rest
 

@@ -16,7 +16,7 @@ from tcptrace_py.tables.schema import TABLES, schema_of
 from tcptrace_py.vocabulary import Unused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 AT_ONCE = 1024  # connections made into rows together
+LAST = 1 << 62  # behind every frame and connection
 QUALITY = (
     "duplicate_packet",
     "cap_one_sided",
@@ -67,13 +68,11 @@ def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, lis
 
 def kept_batches(wanted: Iterable[str], done: Any, capture: str) -> dict[str, Iterator[pa.RecordBatch]]:
     """The same, each a batch at a time, made when it is asked for."""
-    from tcptrace_py.tracker.attacks import attacks
-
     ended = sorted(done.tracker.finished or (), key=lambda conn: conn.conn_id)
     makers: dict[str, Callable[[], Iterator[pa.RecordBatch]]] = {
         "connections": lambda: connection_rows(done, ended, capture, Instances()),
         "states": lambda: _states(done, ended, capture),
-        "events": lambda: event_rows(Noted.by(done), ended, attacks(ended, done.tracker.log.events), capture),
+        "events": lambda: _events(done, ended, capture),
     }
     return {table: makers[table]() for table in makers if table in set(wanted)}
 
@@ -140,6 +139,13 @@ class EndedStates:
         yield from table.sort_by("conn_id").to_batches()
 
 
+def _events(done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
+    from tcptrace_py.tracker.attacks import attacks
+
+    rows = found_events(Noted.by(done), ended, attacks(ended, done.tracker.log.events), capture)
+    yield as_batch("events", rows)
+
+
 @dataclass(slots=True)
 class Noted:
     """What was noted of segments and packets while they passed: findings, amendments of them, ICMP errors, gaps."""
@@ -152,26 +158,36 @@ class Noted:
     gaps: list[Any]
 
     @classmethod
-    def by(cls, done: Any, only: Container[int] | None = None, gaps_from: int = 0) -> Noted:
-        """By a pass; `only` of these connections, and of gaps those from that number on."""
+    def by(cls, done: Any) -> Noted:
+        """By a pass that is over, of all its connections."""
         from tcptrace_py.tables.amendments import label_rows
 
-        log, labels = done.tracker.log, list(label_rows(done.tracker.log.labels))
-        gaps = done.info.gaps[gaps_from:]
-        if only is None:
-            return cls(log.events, labels, log.repeats, log.max_repeats, done.errors, gaps)
-        return cls(
-            [event for event in log.events if event[0] in only],
-            [label for label in labels if label[3] in only],
-            {key: number for key, number in log.repeats.items() if key >> 6 in only},
-            log.max_repeats,
-            [error for error in done.errors if error[0] in only],
-            gaps,
-        )
+        log = done.tracker.log
+        return cls(log.events, list(label_rows(log.labels)), log.repeats, log.max_repeats, done.errors, done.info.gaps)
+
+    @classmethod
+    def taken(cls, done: Any, ids: set[int], gaps: Sequence[Any] = ()) -> Noted:
+        """By a pass, of some connections that have ended: it is forgotten, but for amendments, which rows will want."""
+        from tcptrace_py.tables.amendments import label_rows
+
+        log = done.tracker.log
+        noted, log.events[:] = _parted(log.events, ids)
+        errors, done.errors[:] = _parted(done.errors, ids)
+        repeats = {key: log.repeats.pop(key) for key in [key for key in log.repeats if key >> 6 in ids]}
+        return cls(noted, list(label_rows(log.labels, ids)), repeats, log.max_repeats, errors, list(gaps))
 
 
-def event_rows(noted: Noted, ended: list[Any], found: Iterable[Attack], capture: str) -> Iterator[pa.RecordBatch]:
-    """The rows of `events` for connections that have ended, what was noted of them, and attacks."""
+def _parted(about: Iterable[Any], ids: set[int]) -> tuple[list[Any], list[Any]]:
+    """What is about these connections, and the rest."""
+    theirs: list[Any] = []
+    rest: list[Any] = []
+    for each in about:
+        (theirs if each[0] in ids else rest).append(each)
+    return theirs, rest
+
+
+def found_events(noted: Noted, ended: list[Any], found: Iterable[Attack], capture: str) -> list[Row]:
+    """The rows of `events` for connections that have ended, what was noted of them, and attacks; in their order."""
     from tcptrace_py.tables import events
     from tcptrace_py.tracker.mirrors import mirrored
 
@@ -184,19 +200,13 @@ def event_rows(noted: Noted, ended: list[Any], found: Iterable[Attack], capture:
         *events.attack_events(found, capture),
         *events.gap_events(noted.gaps, capture),
     ]
-    last = 1 << 62
-    yield as_batch(
-        "events",
-        sorted(
-            rows,
-            key=lambda e: (
-                last if e["frame"] is None else e["frame"],
-                last if e["conn_id"] is None else e["conn_id"],
-                e["code"],
-                e["sentence"],
-            ),
-        ),
-    )
+    return sorted(rows, key=event_order)
+
+
+def event_order(event: Row) -> tuple[int, int, str, str]:
+    """What the rows of `events` are sorted by: what is about no frame, or no connection, comes last."""
+    frame, conn_id = (LAST if event[name] is None else event[name] for name in ("frame", "conn_id"))
+    return frame, conn_id, event["code"], event["sentence"]
 
 
 def capture_rows(path: str, done: Any, findings: Iterable[str]) -> list[Row]:

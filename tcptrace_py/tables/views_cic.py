@@ -342,10 +342,11 @@ class Features:
         import numpy as np  # here: the catalog does without
 
         n = batch.n
-        conns, sides = (np.asarray(getattr(tracker, name))[:n].tolist() for name in ("conn", "direction"))
-        columns = (batch.column(name).tolist() for name in READ)
-        for row, (conn, side, (time, flags, size, header, window, marks)) in enumerate(
-            zip(conns, sides, zip(*columns, strict=True), strict=True)
+        followed = np.flatnonzero(np.asarray(tracker.conn)[:n] >= 0)  # of a share, not all rows
+        conns, sides = (np.asarray(getattr(tracker, name))[followed].tolist() for name in ("conn", "direction"))
+        columns = (batch.column(name)[followed].tolist() for name in READ)
+        for row, conn, side, (time, flags, size, header, window, marks) in zip(
+            followed.tolist(), conns, sides, zip(*columns, strict=True), strict=True
         ):
             flow = self.flows.get(conn)
             if flow is None:

@@ -35,6 +35,7 @@ COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within
 COPY_LATE = cython.declare(cython.longlong, 100_000_000)  # where a counted IP ID, or a timestamp, is the same
 COPY_CLOSE = cython.declare(cython.longlong, 1_000_000)  # without IP ID and timestamp: within 1 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
+NO_CONNECTION = cython.declare(cython.longlong, -1)  # instead of a conn_id
 
 
 @cython.cfunc
@@ -100,6 +101,20 @@ class Copies:
         self.places[at + 2] = seg.frame
         self.places[at + 3] = conn.conn_id
         return False
+
+    @cython.cfunc
+    @cython.boundscheck(False)
+    @cython.exceptval(-1, check=True)
+    def take_place(self, i: cython.Py_ssize_t, conn_id: cython.longlong) -> cython.int:
+        """A row that nothing is a copy of takes its place as others do, but from the original that it repeats.
+
+        So which originals are still known depends on the rows that have passed, and not on what was made of them.
+        """
+        at: cython.Py_ssize_t = 4 * (self.digests[i] & (COPY_PLACES - 1))
+        name: cython.longlong = cython.cast(cython.longlong, self.digests[i] >> 1)
+        if self.places[at] != name or self.places[at + 3] != conn_id:
+            self.places[at] = name
+            self.places[at + 3] = NO_CONNECTION
 
 
 @cython.cfunc

@@ -210,6 +210,7 @@ cdef class Copies:
     cdef int digest(self, Batch b, Py_ssize_t first, Py_ssize_t after) except? -1
     cdef int expect(self, Py_ssize_t i) except? -1
     cdef bint has(self, Py_ssize_t i, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int take_place(self, Py_ssize_t i, long long conn_id) except? -1
 
 cdef class Departed:
     cdef public bint any
@@ -244,6 +245,8 @@ cdef class Tracker:
     cdef int expect_eviction(self, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef Connection another(self)
     cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
+    cdef int track_share(self, Batch batch, int[::1] slots, unsigned char[::1] sides, Py_ssize_t first, Py_ssize_t after) except? -1
+    cdef int pass_over(self, Batch b, Py_ssize_t i) except? -1
 
     cdef int segment(self, Segment seg, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
     cdef int read(self, Segment seg, Batch b, Py_ssize_t i) except? -1

@@ -68,6 +68,7 @@ TTL_STAYS = cython.declare(cython.int, 3)  # segments with another TTL, in a row
 
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
+NO_CONNECTION = cython.declare(cython.longlong, -1)  # instead of a conn_id
 RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
 LAST = cython.declare(cython.longlong, (1 << 63) - 1)
 
@@ -129,6 +130,9 @@ LEGAL = cython.declare(bytes, bytes(value in _LEGAL for value in range(0x38)))
 @cython.cclass
 class Tracker:
     """Follows every connection of one input.
+
+    Where its table of flows has one share of all pairs, a `conn_id` is the row of the connection's first segment: so
+    the numbers of all shares differ, and are in the order of the numbers that one tracker of all would give.
 
     Parameters
     ----------
@@ -196,12 +200,53 @@ class Tracker:
         while len(self.by_slot) < self.flows.high:
             self.by_slot.append(None)
         self.copies.digest(batch, first, after)
+        if self.flows.shares > 1:
+            self.track_share(batch, slots, sides, first, after)
+            return
         for i in range(first, after):
             if i + FARTHEST < after:
                 self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
                 self.copies.expect(i + NEAR_AHEAD)
             self.read(seg, batch, i)
             self.segment(seg, batch, i, slots[i], sides[i])
+
+    @cython.cfunc
+    @cython.boundscheck(False)  # as in `track`, which has checked
+    @cython.exceptval(-1, check=True)
+    def track_share(
+        self,
+        batch: Batch,
+        slots: cython.int[::1],
+        sides: cython.uchar[::1],
+        first: cython.Py_ssize_t,
+        after: cython.Py_ssize_t,
+    ) -> cython.int:
+        """The same of one share of all pairs: the rows of the others, without a slot, are passed over."""
+        i: cython.Py_ssize_t
+        seg: Segment = self.seg
+        for i in range(first, after):
+            if i + FARTHEST < after:
+                if slots[i + FARTHEST] >= 0 and slots[i + FAR_AHEAD] >= 0 and slots[i + NEAR_AHEAD] >= 0:
+                    self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
+                self.copies.expect(i + NEAR_AHEAD)
+            if slots[i] < 0:
+                self.pass_over(batch, i)
+            else:
+                self.read(seg, batch, i)
+                self.segment(seg, batch, i, slots[i], sides[i])
+
+    @cython.cfunc
+    @cython.boundscheck(False)  # row `i` is within the batch, as `track` has made sure
+    @cython.exceptval(-1, check=True)
+    def pass_over(self, b: Batch, i: cython.Py_ssize_t) -> cython.int:
+        """A segment of a pair that somebody else follows: it moves what does not belong to a connection."""
+        self.row += 1
+        if b.part[i] == 0:
+            self.packets += 1
+        if not b.marks[i] & NO_TIME:
+            self.clock = max(self.clock, b.time_ns[i])
+        self.copies.take_place(i, NO_CONNECTION)
+        self.conn[i] = NO_CONNECTION
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -292,6 +337,7 @@ class Tracker:
             me.any_good_sum = True
         if seg.marks & CHECKSUM_BAD and me.any_good_sum:
             seg.bits |= BAD_CHECKSUM
+            self.copies.take_place(i, conn.conn_id)
         elif self.copies.has(i, seg, conn, me, peer):
             me.copies += 1
             copied(seg, me)
@@ -622,7 +668,7 @@ class Tracker:
             if by_port == 1:
                 client = 1 - side
         conn: Connection = self.another()
-        conn.begin(self.next_id, slot, client)
+        conn.begin(self.next_id if self.flows.shares == 1 else seg.row, slot, client)
         self.next_id += 1
         self.live += 1
         conn.roles_from = roles

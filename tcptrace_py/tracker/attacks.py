@@ -1,22 +1,23 @@
 """Attacks that show only over many connections, or many findings of one: looked for when all have ended.
 
-Knows connections as the tracker leaves them and the findings that were noted.  Nothing is counted while segments pass:
-whoever keeps the connections asks afterwards.
+Knows how connections were begun and the findings that were noted.  Nothing is counted while segments pass: whoever
+keeps the connections, or what `Begun` has of each, asks afterwards.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace_py.tracker import handshake_shape
 from tcptrace_py.vocabulary import BY_NAME, Handshake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    Place = tuple[int, int, int]  # address in two words, port
+Place = tuple[int, int, int]
+"""An address in two words, and a port."""
 
 SECOND = 1_000_000_000
 FLOOD = 100  # connections to a listener, begun within a second and never completed
@@ -43,6 +44,20 @@ class Attack:
     conn_id: int | None = None
 
 
+class Begun(NamedTuple):
+    """What the rules over many connections want to know of one."""
+
+    client: Place
+    server: Place
+    shape: int  # index into `Handshake`
+    start: int
+    timed: bool
+
+    def opened(self, shapes: set[Handshake]) -> bool:
+        """Whether it was opened in one of these ways."""
+        return SHAPES[self.shape] in shapes
+
+
 def attacks(ended: Iterable[Any], noted: Iterable[tuple[int, ...]]) -> Iterator[Attack]:
     """All of them; `noted` are findings of segments as the journal has them."""
     at: dict[Place, list[Any]] = defaultdict(list)
@@ -51,8 +66,7 @@ def attacks(ended: Iterable[Any], noted: Iterable[tuple[int, ...]]) -> Iterator[
         client, server = ends(conn)
         at[server].append(conn)
         by[client[:2]].append(conn)
-    yield from _floods(at)
-    yield from _scans(by)
+    yield from over_many(at.items(), by.items(), begun)
     yield from guesses(noted)
 
 
@@ -62,19 +76,33 @@ def ends(conn: Any) -> tuple[Place, Place]:
     return (first, second) if conn.client_side == 0 else (second, first)
 
 
-def shape(conn: Any) -> Handshake:
-    """How it was opened."""
-    return SHAPES[int(handshake_shape(conn))]
+def begun(conn: Any) -> Begun:
+    """How a connection was begun."""
+    return Begun(*ends(conn), int(handshake_shape(conn)), conn.start, conn.timed)
 
 
-def _floods(at: dict[Place, list[Any]]) -> Iterator[Attack]:
-    for listener, conns in at.items():
-        if len(conns) < FLOOD:
-            continue
-        vain = [conn for conn in conns if shape(conn) in NEVER_COMPLETED]
-        if 2 * len(vain) > len(conns) and busiest(sorted(conn.start for conn in vain)) >= FLOOD:
-            sources = {ends(conn)[0][:2] for conn in vain}
-            yield Attack("atk_syn_flood", len(vain), begin(vain), listener, len(sources))
+def over_many(
+    at: Iterable[tuple[Place, Sequence[Any]]],
+    by: Iterable[tuple[tuple[int, int], Sequence[Any]]],
+    begun: Callable[[Any], Begun],
+) -> Iterator[Attack]:
+    """Floods and scans: connections by the listener that they go to, and by the address that they come from.
+
+    They may be whatever `begun` makes a `Begun` of, which is made where there are enough of them.
+    """
+    for listener, conns in at:
+        if len(conns) >= FLOOD:
+            yield from _flood(listener, [begun(conn) for conn in conns])
+    for source, conns in by:
+        if len(conns) >= SCAN:
+            yield from _scan(source, [begun(conn) for conn in conns])
+
+
+def _flood(listener: Place, conns: list[Begun]) -> Iterator[Attack]:
+    vain = [conn for conn in conns if conn.opened(NEVER_COMPLETED)]
+    if 2 * len(vain) > len(conns) and busiest(sorted(conn.start for conn in vain)) >= FLOOD:
+        sources = {conn.client[:2] for conn in vain}
+        yield Attack("atk_syn_flood", len(vain), begin(vain), listener, len(sources))
 
 
 def busiest(times: list[int]) -> int:
@@ -87,23 +115,20 @@ def busiest(times: list[int]) -> int:
     return most
 
 
-def _scans(by: dict[tuple[int, int], list[Any]]) -> Iterator[Attack]:
-    for source, conns in by.items():
-        if len(conns) < SCAN:
-            continue
-        vain = [conn for conn in conns if shape(conn) in NOT_ACCEPTED]
-        targets, all_targets = {ends(conn)[1] for conn in vain}, {ends(conn)[1] for conn in conns}
-        if len(targets) >= SCAN and 2 * len(targets) > len(all_targets):
-            yield Attack("atk_scan", len(targets), begin(vain), (*source, 0), len({place[:2] for place in targets}))
+def _scan(source: tuple[int, int], conns: list[Begun]) -> Iterator[Attack]:
+    vain = [conn for conn in conns if conn.opened(NOT_ACCEPTED)]
+    targets, all_targets = {conn.server for conn in vain}, {conn.server for conn in conns}
+    if len(targets) >= SCAN and 2 * len(targets) > len(all_targets):
+        yield Attack("atk_scan", len(targets), begin(vain), (*source, 0), len({place[:2] for place in targets}))
 
 
-def begin(conns: list[Any]) -> int | None:
+def begin(conns: list[Begun]) -> int | None:
     """When the first of them began; None where there are no times."""
     return min((conn.start for conn in conns if conn.timed), default=None)
 
 
 def guesses(noted: Iterable[tuple[int, ...]]) -> Iterator[Attack]:
-    """Connections for whose numbers somebody tried; each shows by its own findings."""
+    """Blind resets, which show in the findings of one connection."""
     tried: dict[int, dict[int, int]] = defaultdict(dict)  # connection -> distance from what was expected -> time
     for conn_id, _, _, time, code, evidence, _ in noted:
         if code in TRIED:

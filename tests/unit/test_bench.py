@@ -149,6 +149,18 @@ def test_a_batch_with_one_worker_and_two(monkeypatch, tmp_path, capsys):
     assert "4 files of 2,000 packets" in capsys.readouterr().out
 
 
+def test_one_capture_split_and_not(monkeypatch, tmp_path, capsys):
+    report = tmp_path / "report.md"
+    report.write_text("<!-- generated: split -->\n<!-- end -->\n", "utf-8")
+    monkeypatch.setattr(sys, "argv", ["bench", "--split", "--quick", f"--folder={tmp_path}", f"--markdown={report}"])
+    assert harness.main() == 0
+    rows = [line.strip("|").split("|") for line in report.read_text("utf-8").splitlines() if line.startswith("| ")]
+    names = [row[0].strip() for row in rows[1:]]
+    assert names == [name + how for name in ("default tables", "with the timeline") for how in ("", ", --split")]
+    assert [row[4].strip() for row in rows[1::2]] == ["1.00", "1.00"]
+    assert "2 workers" in capsys.readouterr().out
+
+
 def test_stages_are_those_of_the_pipeline():
     segments, stages = stages_of(str(FIXTURE))
     assert segments == 11

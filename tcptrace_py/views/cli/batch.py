@@ -55,6 +55,7 @@ def batch(  # noqa: PLR0913 - the options of a command line
     ] = False,
     workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Default: the cores.")] = None,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="A dask scheduler.")] = "",
+    split: Annotated[bool, typer.Option("--split", help="A large capture is divided over idle workers.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Forget captures whose file is gone.")] = False,
     digests: Annotated[bool, typer.Option("--digests", help="Compare the SHA-256 of what seems unchanged.")] = False,
     progress: Annotated[
@@ -72,6 +73,7 @@ def batch(  # noqa: PLR0913 - the options of a command line
         "checkpoint": checkpoint,
         "workers": workers,
         "scheduler": scheduler,
+        "split": split,
         "prune": prune,
         "digests": digests,
     }
