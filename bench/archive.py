@@ -11,7 +11,7 @@ from bench.programs import own
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = 60
+FILES = 200
 WORKERS = (1, 2)
 
 

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcptrace_py.errors import UsageError
@@ -35,6 +36,8 @@ def cores() -> int:
 
 class LocalWorkers:
     """Processes of this machine.  They end with us, however we end, and leave the keyboard to us."""
+
+    waiting = 1  # tasks that lie ready for each worker that ends its own, so that it need not wait for us
 
     def __init__(self, workers: int) -> None:
         self.at_once = workers
@@ -79,6 +82,8 @@ class LocalWorkers:
 
 class GivenExecutor:
     """An executor that somebody else made, and will end."""
+
+    waiting = 0
 
     def __init__(self, executor: Executor, at_once: int) -> None:
         self.at_once = at_once
@@ -133,11 +138,12 @@ def carried_out(
     """Each task with its result, as they come; to a deque of tasks, whoever takes a result may add others.
 
     Where a worker dies, every task that was under way is a suspect, and is done again alone; one with which a worker
-    dies again gets the result that `died` makes.
+    dies again gets the result that `died` makes.  What lay ready for a worker goes back among those that wait.
     """
     waiting = tasks if isinstance(tasks, deque) else deque(tasks)
     suspects = deque[T]()
     flying: dict[Future[R], T] = {}
+    begun: set[Future[R]] = set()
     alone = broken = complete = False
     try:
         while waiting or suspects or flying:
@@ -147,9 +153,14 @@ def carried_out(
                     workers.broken()
                     broken = False
             source = suspects if alone else waiting
-            while source and len(flying) < (1 if alone else workers.at_once) and (alone or not suspects):
+            most = 1 if alone else workers.at_once * (1 + workers.waiting)
+            while source and len(flying) < most and (alone or not suspects):
                 flying[workers.executor().submit(work, source[0])] = source[0]
                 source.popleft()
+            if not broken:
+                begun = set(
+                    islice(flying, workers.at_once)
+                )  # tasks are begun in the order in which they were handed over
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 task, error = flying.pop(future), future.exception()
                 broken = broken or isinstance(error, BrokenExecutor)
@@ -157,8 +168,10 @@ def carried_out(
                     yield task, future.result()
                 elif alone:
                     yield task, died(task, str(error) or type(error).__name__)
-                else:
+                elif future in begun or not isinstance(error, BrokenExecutor):
                     suspects.append(task)
+                else:
+                    waiting.appendleft(task)  # it lay ready when others broke the pool
         complete = True
     finally:
         if complete:

@@ -31,4 +31,4 @@ cdef class FlowTable:
     cdef Py_ssize_t add(self, unsigned long long h, Batch batch, Py_ssize_t i) except? -1
     cdef int enter(self, Py_ssize_t slot) except? -1
 
-    cdef int expect(self, unsigned long long far, unsigned long long near)
+    cdef int expect(self, unsigned long long far, unsigned long long near) noexcept

@@ -105,6 +105,7 @@ class FlowTable:
 
     @cython.cfunc
     @cython.boundscheck(False)  # what `mask` leaves is a place, and what stands there is a slot
+    @cython.exceptval(check=False)
     def expect(self, far: cython.ulonglong, near: cython.ulonglong) -> cython.int:
         """Have the places and keys of pairs to come brought into the cache."""
         if cython.compiled:

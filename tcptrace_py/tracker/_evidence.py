@@ -12,7 +12,7 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._recovery import EarlyAck, Hole, Recovery, Resend
+    from tcptrace_py.tracker._recovery import EarlyAck, Hole, Recovery, Resend, own
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, seq_delta
@@ -622,6 +622,7 @@ def copied(seg: Segment, me: Endpoint) -> cython.int:
     """A copy that the network made: a DSACK may speak of it."""
     rec: Recovery = recovery_of(me)
     if seg.payload > 0:
+        rec.copied = own(rec.copied)
         rec.copied.append([seg.s, seg.e])
         if len(rec.copied) > 8:
             del rec.copied[0]

@@ -13,6 +13,16 @@ except ModuleNotFoundError:
 MAX_KEPT = cython.declare(cython.Py_ssize_t, 64)  # holes, and resends of either list, of one direction
 
 
+EMPTY = cython.declare(list, [])  # every list until it is written to: most never are, and making seven takes a while
+
+
+@cython.cfunc
+@cython.inline
+def own(kept: list) -> list:
+    """A list that may be written to."""
+    return [] if kept is EMPTY else kept
+
+
 @cython.cfunc
 @cython.exceptval(-1, check=True)
 def merge(spans: list, lo: cython.longlong, hi: cython.longlong) -> cython.longlong:
@@ -126,16 +136,16 @@ class Recovery:
     """
 
     def __init__(self):
-        self.holes = []
-        self.waiting = []
-        self.covered = []
-        self.sacked = []
-        self.copied = []
-        self.missing = []
-        self.early = []
+        self.holes = self.waiting = self.covered = self.sacked = self.copied = self.missing = self.early = EMPTY
         self.unseen = 0
         self.point = -1
         self.episode_end = -1
+
+    def share_empty(self):
+        """Have lists that are empty be the one that all share: written down, they were some list or other."""
+        for name in ("holes", "waiting", "covered", "sacked", "copied", "missing", "early"):
+            if not getattr(self, name):
+                setattr(self, name, EMPTY)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -154,6 +164,7 @@ class Recovery:
         hole.lost = False
         if len(self.holes) >= MAX_KEPT:
             del self.holes[0]
+        self.holes = own(self.holes)
         self.holes.append(hole)
 
     @cython.cfunc
@@ -170,6 +181,7 @@ class Recovery:
     def add(self, resend: Resend) -> cython.int:
         if len(self.waiting) >= MAX_KEPT:
             self.cover(self.waiting[0])
+        self.waiting = own(self.waiting)
         self.waiting.append(resend)
 
     @cython.cfunc
@@ -179,6 +191,7 @@ class Recovery:
         self.waiting.remove(resend)
         if len(self.covered) >= MAX_KEPT:
             del self.covered[0]
+        self.covered = own(self.covered)
         self.covered.append(resend)
 
     @cython.cfunc
@@ -194,6 +207,7 @@ class Recovery:
     @cython.exceptval(-1, check=True)
     def sack(self, lo: cython.longlong, hi: cython.longlong) -> cython.int:
         """The receiver says that it holds lo..hi."""
+        self.sacked = own(self.sacked)
         merge(self.sacked, lo, hi)
         if len(self.sacked) > 2 * MAX_KEPT:  # the farthest is forgotten
             del self.sacked[len(self.sacked) - 2 :]
@@ -223,12 +237,14 @@ class Recovery:
         ack.row, ack.frame, ack.time = row, frame, time
         if len(self.early) >= MAX_KEPT:
             del self.early[0]
+        self.early = own(self.early)
         self.early.append(ack)
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def set_aside(self, lo: cython.longlong, hi: cython.longlong) -> cython.int:
         """Octets lo..hi were acknowledged and not captured."""
+        self.missing = own(self.missing)
         merge(self.missing, lo, hi)
         if len(self.missing) > 2 * MAX_KEPT:  # the lowest is given up
             del self.missing[:2]

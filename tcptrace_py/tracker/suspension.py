@@ -64,6 +64,10 @@ def resume(tracker: Any, state: dict[str, Any]) -> None:
         _fill(getattr(tracker, name), values)
     tracker.flows.resume(*state["flows"])
     tracker.by_slot = state["by_slot"]
+    for conn in open_connections(tracker):
+        for end in (conn.client, conn.server):
+            if end.recovery is not None:
+                end.recovery.share_empty()
     tracker.closed = state["closed"]
     words, tracker.rings.vacant, tracker.rings.dropped = state["rings"]
     tracker.rings.words, tracker.rings.used = memoryview(held(words, "q")), len(words) // 8
