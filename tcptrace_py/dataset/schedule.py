@@ -152,15 +152,11 @@ def carried_out(
                 if broken:
                     workers.broken()
                     broken = False
-            source = suspects if alone else waiting
-            most = 1 if alone else workers.at_once * (1 + workers.waiting)
-            while source and len(flying) < most and (alone or not suspects):
-                flying[workers.executor().submit(work, source[0])] = source[0]
-                source.popleft()
-            if not broken:
-                begun = set(
-                    islice(flying, workers.at_once)
-                )  # tasks are begun in the order in which they were handed over
+            if alone:
+                _hand_over(work, suspects, workers, flying, 1)
+            elif not suspects:
+                _hand_over(work, waiting, workers, flying, workers.at_once * (1 + workers.waiting))
+            begun = begun if broken else set(islice(flying, workers.at_once))  # in the order in which they were given
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 task, error = flying.pop(future), future.exception()
                 broken = broken or isinstance(error, BrokenExecutor)
@@ -168,10 +164,9 @@ def carried_out(
                     yield task, future.result()
                 elif alone:
                     yield task, died(task, str(error) or type(error).__name__)
-                elif future in begun or not isinstance(error, BrokenExecutor):
-                    suspects.append(task)
                 else:
-                    waiting.appendleft(task)  # it lay ready when others broke the pool
+                    lay_ready = isinstance(error, BrokenExecutor) and future not in begun
+                    (waiting if lay_ready else suspects).appendleft(task)
         complete = True
     finally:
         if complete:
@@ -180,6 +175,15 @@ def carried_out(
             for future in flying:
                 future.cancel()
             workers.stop(flying)
+
+
+def _hand_over(
+    work: Callable[[T], R], source: deque[T], workers: Workers, flying: dict[Future[R], T], most: int
+) -> None:
+    """Have so many tasks under way, if there are."""
+    while source and len(flying) < most:
+        flying[workers.executor().submit(work, source[0])] = source[0]
+        source.popleft()
 
 
 @contextlib.contextmanager
