@@ -152,10 +152,8 @@ def carried_out(
                 if broken:
                     workers.broken()
                     broken = False
-            if alone:
-                _hand_over(work, suspects, workers, flying, 1)
-            elif not suspects:
-                _hand_over(work, waiting, workers, flying, workers.at_once * (1 + workers.waiting))
+            most = 1 if alone else 0 if suspects else workers.at_once * (1 + workers.waiting)
+            _hand_over(work, suspects if alone else waiting, workers, flying, most)
             begun = begun if broken else set(islice(flying, workers.at_once))  # in the order in which they were given
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 task, error = flying.pop(future), future.exception()
