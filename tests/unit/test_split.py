@@ -19,7 +19,7 @@ from tcptrace_py.dataset import splitting
 from tcptrace_py.dataset.manifest import Settings
 from tcptrace_py.dataset.merging import Merge
 from tcptrace_py.dataset.share import Share
-from tcptrace_py.dataset.sources import Input
+from tcptrace_py.dataset.sources import Input, set_of
 from tcptrace_py.dataset.splitting import LEAST_BYTES, MOST_SHARES, Agenda
 from tcptrace_py.dataset.work import Task
 from tcptrace_py.options import Options
@@ -330,6 +330,7 @@ def test_what_is_not_split():
     for other in (
         Task(task.folder, task.input, task.settings, "digest"),
         Task(task.folder, Input("s3://bucket/a.pcap", 1, "1"), task.settings),
+        Task(task.folder, set_of([["/in/1.pcap", 1, "1"]]).going_on(), task.settings),
     ):
         assert waiting(Agenda([other], 2)) == ({}, 1)
 
