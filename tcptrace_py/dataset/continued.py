@@ -18,7 +18,7 @@ from tcptrace_py.capture.rotation import tail
 from tcptrace_py.dataset.manifest import open_part, run_part
 from tcptrace_py.dataset.store import CHECKPOINTS, checkpoint, checkpoint_begun, checkpoint_rows
 from tcptrace_py.dataset.streams import Piece, digest_of_all
-from tcptrace_py.dataset.work import Both, feature_rows
+from tcptrace_py.dataset.work import Both, described, feature_rows
 from tcptrace_py.summary import summary_of
 from tcptrace_py.tables import build
 from tcptrace_py.tables.amendments import Amendments
@@ -236,17 +236,11 @@ class Run:
         last = done.parts[-1][0]
         end = tail(self.row.files[-1], last.last_time_ns or 0)
         row = replace(
-            self.row,
+            described(self.row, info),
             sha256=digest_of_all(self.beside.digests),
-            status=info["status"],
-            reason=info["reason"],
-            message=info["message"] or info["reason"],
-            offset=info["offset"],
-            packets=summary.packets,
-            connections=summary.connections,
             rows={table: written[table] for table in DATASET_TABLES if table in written},
             runs=self.run,
-            tail=list(end or self.row.tail),
+            tail=list(end or (self.old.tail if self.old else ())),
         )
         self.store.finish(row)
         self.store.forget_runs(row.name, row)

@@ -163,17 +163,20 @@ class _Batch:
     def go_on(self, found: Found) -> list[Input]:
         """The sets that earlier runs have begun, with the files that are new; `found` then has the others.
 
-        One of whose files one has changed begins anew, if all of them are there, or else stays as it is.
+        One of whose files one has changed begins anew, if all of them are there; or else it stays as it is, and what
+        comes later is a set of its own.
         """
         there = {each.capture: each for each in found.inputs if not each.remote}
+        begun = [row for row in self.rows.values() if row.runs and row.tail]
+        known = {file for row in begun for file in row.files}
         going = []
-        for row in self.rows.values():
-            if not row.runs or row.settings != asdict(self.settings) or not self.store.can_go_on(row):
+        for row in sorted(begun, key=lambda row: Tail(*row.tail).last_ns, reverse=True):
+            if row.settings != asdict(self.settings) or not self.store.can_go_on(row):
                 continue
             changed = [path for path, *_ in row.pieces if path in there and there[path].piece not in row.pieces]
             if changed and there.keys() >= set(row.files):
                 continue
-            new = continuing(Tail(*row.tail), [path for path in there if path not in row.files])
+            new = [] if changed else continuing(Tail(*row.tail), there.keys() - known)
             if changed:
                 why = f"{changed[0]}: has changed since {row.capture} was read up to it, and files before it are gone"
                 found.missing.append(UnreadableError(why, "changed"))

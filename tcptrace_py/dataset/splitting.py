@@ -137,7 +137,8 @@ class Agenda:
 def _may_be_split(task: work.Task) -> bool:
     """A large file of this machine; not one of which perhaps only the stamp has changed, which its digest will tell.
 
-    A set that goes on has the state of one pass.  With `overlaps` a number of directions is held of all connections together, so that shares would hold others.
+    A set that goes on has the state of one pass.  With `overlaps` a number of directions is held of all connections
+    together, so that shares would hold others.
     """
     large = task.input.size >= LEAST_BYTES and not task.input.remote and not task.input.goes_on
     return large and task.sha256 is None and not task.settings.options["overlaps"]

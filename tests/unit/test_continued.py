@@ -224,6 +224,10 @@ def test_a_file_that_changed_begins_the_set_anew_or_is_refused(tmp_path):
         f"has changed since {names[0]}+ was read up to it, and files before it are gone"
     ]
     assert {path: data for path, data in contents(out).items() if "ring_00004" not in path} == before
+    assert {Path(row.capture).name[:10]: row.files for row in Store(out).rows()} == {
+        "ring_00001": names[:3],
+        "ring_00004": names[3:],
+    }
 
 
 def test_other_options_begin_anew_and_what_cannot_be_read_again_stays(tmp_path):
