@@ -12,8 +12,9 @@ import os
 import signal
 import threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from itertools import islice
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcptrace_py.errors import UsageError
@@ -143,19 +144,24 @@ def carried_out(
     waiting = tasks if isinstance(tasks, deque) else deque(tasks)
     suspects = deque[T]()
     flying: dict[Future[R], T] = {}
-    begun: set[Future[R]] = set()
+    done: SimpleQueue[Future[R] | int] = SimpleQueue()
     alone = broken = complete = False
-    try:
-        while waiting or suspects or flying:
-            if not flying:
-                alone = bool(suspects)
-                if broken:
-                    workers.broken()
-                    broken = False
-            most = 1 if alone else 0 if suspects else workers.at_once * (1 + workers.waiting)
-            _hand_over(work, suspects if alone else waiting, workers, flying, most)
-            begun = begun if broken else set(islice(flying, workers.at_once))  # in the order in which they were given
-            for future in wait(flying, return_when=FIRST_COMPLETED).done:
+    with _signals_into(done) as heard:
+        try:
+            while waiting or suspects or flying:
+                if not flying:
+                    alone = bool(suspects)
+                    if broken:
+                        workers.broken()
+                        broken = False
+                most = 1 if alone else 0 if suspects else workers.at_once * (1 + workers.waiting)
+                _hand_over(work, suspects if alone else waiting, workers, flying, done, most)
+                if not broken:
+                    begun = set(islice(flying, workers.at_once))  # in the order in which they were handed over
+                future = done.get()
+                if isinstance(future, int):
+                    heard[future](future, None)
+                    continue
                 task, error = flying.pop(future), future.exception()
                 broken = broken or isinstance(error, BrokenExecutor)
                 if error is None:
@@ -165,23 +171,55 @@ def carried_out(
                 else:
                     lay_ready = isinstance(error, BrokenExecutor) and future not in begun
                     (waiting if lay_ready else suspects).appendleft(task)
-        complete = True
-    finally:
-        if complete:
-            workers.close()
-        else:
-            for future in flying:
-                future.cancel()
-            workers.stop(flying)
+            complete = True
+        finally:
+            _end(workers, flying, complete=complete)
 
 
-def _hand_over(
-    work: Callable[[T], R], source: deque[T], workers: Workers, flying: dict[Future[R], T], most: int
+def _end(workers: Workers, flying: Collection[Future[Any]], *, complete: bool) -> None:
+    """Leave the workers: nothing is left to do, or nothing more is wanted."""
+    if complete:
+        workers.close()
+        return
+    for future in flying:
+        future.cancel()
+    workers.stop(flying)
+
+
+def _hand_over(  # noqa: PLR0913, PLR0917 - what is under way, and where it goes
+    work: Callable[[T], R],
+    source: deque[T],
+    workers: Workers,
+    flying: dict[Future[R], T],
+    done: SimpleQueue[Future[R] | int],
+    most: int,
 ) -> None:
-    """Have so many tasks under way, if there are."""
+    """Have so many tasks under way, if there are; those that are over come into `done`."""
     while source and len(flying) < most:
-        flying[workers.executor().submit(work, source[0])] = source[0]
-        source.popleft()
+        future = workers.executor().submit(work, source[0])
+        flying[future] = source.popleft()
+        future.add_done_callback(done.put)
+
+
+@contextlib.contextmanager
+def _signals_into(done: SimpleQueue[Any]) -> Iterator[dict[int, Callable[[int, Any], Any]]]:
+    """Have signals that end the program come as items, by their numbers; what they would do is in the answer.
+
+    An exception out of a signal's handler may come between any two steps of an executor: a lock that was being taken
+    then stays taken, and nobody can stop the workers any more.
+    """
+    heard: dict[int, Callable[[int, Any], Any]] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                heard[number] = handler
+                signal.signal(number, lambda number, _frame: done.put(int(number)))
+    try:
+        yield heard
+    finally:
+        for before, handler in heard.items():
+            signal.signal(before, handler)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -302,3 +304,29 @@ def test_progress_on_a_terminal(tmp_path, source):
     assert any(f"{MANY} files, " in line and " packets" in line for line in lines)
     assert f"tcpflows: {source}/cut.pcap: cut short" in shown.decode()
     assert max(map(len, (line for line in lines if " files, " in line))) <= 79
+
+
+def test_a_signal_is_heard_between_two_steps():
+    """In the middle of one it could leave a lock taken, and the batch would wait for its workers for ever."""
+
+    interrupted = []
+
+    def end(_number, frame):
+        interrupted.append(frame)  # what was under way; None where it was called, and nothing was
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, end)
+    rng = random.Random(64)
+    try:
+        for _ in range(40):
+            with ThreadPoolExecutor(2) as pool:
+                tasks = deque(range(100_000))
+                results = carried_out(square, tasks, GivenExecutor(pool, 8), lambda number, _why: number)
+                assert next(results) in {(number, number**2) for number in range(8)}
+                threading.Timer(rng.uniform(0.001, 0.02), os.kill, (os.getpid(), signal.SIGTERM)).start()
+                with contextlib.closing(results), pytest.raises(SystemExit):
+                    all(squared == number**2 for number, squared in results)
+            assert signal.getsignal(signal.SIGTERM) is end
+        assert interrupted == [None] * 40
+    finally:
+        signal.signal(signal.SIGTERM, before)
