@@ -20,23 +20,22 @@ from tcptrace_py.dataset.store import CHECKPOINTS, checkpoint, checkpoint_begun,
 from tcptrace_py.dataset.streams import Piece, digest_of_all
 from tcptrace_py.dataset.work import Both, described, feature_rows
 from tcptrace_py.summary import summary_of
-from tcptrace_py.tables import build
+from tcptrace_py.tables import arrays, build
 from tcptrace_py.tables.amendments import Amendments
 from tcptrace_py.tables.of_datasets import DATASET_TABLES, dataset_schema
 from tcptrace_py.tables.output import whole_file
-from tcptrace_py.tables.shares import batches_of, begun_row, of_all, schema_put_by
+from tcptrace_py.tables.shares import ROW, batches_of, begun_row, of_all, schema_put_by
 from tcptrace_py.tables.timeline import TimelineRows, amended, rows_of
 from tcptrace_py.tables.views_cic import Features
+from tcptrace_py.trace import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tcptrace_py.dataset.manifest import Row
     from tcptrace_py.dataset.store import Store
     from tcptrace_py.options import Options
     from tcptrace_py.suspended import Suspended
-
-ROW = pa.field("row", pa.int64())  # behind the columns of the timeline in a checkpoint: the number of the row
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class Run:
             passes = pipeline.steps(
                 self._pieces,
                 self.options,
-                keep=self.tables & {"connections", "states", "events"} | {"connections"},  # to know which have ended
+                keep=KEPT & self.tables | {"connections"},  # to know which have ended
                 sink=self.beside.features,
                 resumed=resumed,
                 ending=self._suspend,
@@ -156,10 +155,10 @@ class Run:
         whole = pa.concat_tables([*begun, pa.Table.from_batches(now, schema_put_by("begun"))])
         yield build.as_batch("events", of_all(whole, (), self.row.capture))
 
-    def _event_rows(self, done: pipeline.Pass, ended: list[Any], gaps: Iterable[Any]) -> Iterator[pa.RecordBatch]:
+    def _event_rows(self, done: pipeline.Pass, ended: list[Any], gaps: Sequence[Any]) -> Iterator[pa.RecordBatch]:
         from tcptrace_py.tracker.attacks import guesses
 
-        noted = build.Noted.taken(done, {conn.conn_id for conn in ended}, list(gaps))
+        noted = build.Noted.taken(done, {conn.conn_id for conn in ended}, gaps)
         rows = build.found_events(noted, ended, guesses(noted.events), self.row.capture)
         yield build.as_batch("events", rows)
 
@@ -249,9 +248,9 @@ class Run:
 
 def _hold(held: pa.RecordBatchStreamWriter, numbers: Any, rows: pa.RecordBatch) -> None:
     if rows.num_rows:
-        held.write_batch(pa.RecordBatch.from_arrays([*rows.columns, pa.array(numbers, ROW.type)], schema=held_schema()))
+        held.write_batch(pa.RecordBatch.from_arrays([*rows.columns, arrays.indices(numbers)], schema=held_schema()))
 
 
 def held_schema() -> pa.Schema:
     """The columns of the timeline, and the number of the row."""
-    return dataset_schema("timeline").append(ROW)
+    return dataset_schema("timeline").append(schema_put_by("timeline").field(ROW.name))

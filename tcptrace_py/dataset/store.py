@@ -140,7 +140,7 @@ class Store:
     def forget_runs(self, name: str, told: Row | None = None) -> None:
         """Remove what the runs of a set that goes on have left: all, or what its row does not tell of."""
         for place in (*DATASET_TABLES, CHECKPOINTS):
-            keep = set() if told is None else {told.name} | self.told(place, [told])
+            keep = set() if told is None else self.told(place, [told])
             if told is not None and place == CHECKPOINTS:
                 keep = {checkpoint(name, told.runs), checkpoint_rows(name, told.runs)}
                 keep |= {checkpoint_begun(name, run) for run in range(1, told.runs + 1)}

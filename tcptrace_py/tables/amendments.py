@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcptrace_py.tracker.suspension import CONN_OF_LABEL, LABEL_WORDS, STATE_WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     Columns = dict[str, npt.NDArray[Any]]
 
 
-STATE_WORDS, LABEL_WORDS = 5, 8
-CONN_OF_LABEL = 3
 M64 = (1 << 64) - 1
 
 
