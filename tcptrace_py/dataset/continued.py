@@ -114,6 +114,7 @@ class Run:
     def _suspend(self, done: pipeline.Pass) -> None:
         """All is read and nothing was ended for that: write what has come to its end, and how to go on."""
         seen, beside, capture = done.tracker, self.beside, self.row.capture
+        forgotten = beside.instances.forgotten
         self._take_states(done)
         ended = sorted(seen.finished, key=lambda conn: conn.conn_id)
         ids = {conn.conn_id for conn in ended}
@@ -132,6 +133,8 @@ class Run:
             if table in self.tables:
                 number = self.store.put(table, run_part(self.row.name, self.run), rows)
                 beside.rows[table] = beside.rows.get(table, 0) + number
+        if beside.instances.forgotten > forgotten:
+            done.parts[-1][0].limits["max_pairs"] = beside.instances.forgotten - forgotten
         self._states = build.EndedStates(capture)
         seen.finished.clear()
         state = suspended.suspended(done, beside)

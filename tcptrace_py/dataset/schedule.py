@@ -38,7 +38,7 @@ def cores() -> int:
 class LocalWorkers:
     """Processes of this machine.  They end with us, however we end, and leave the keyboard to us."""
 
-    waiting = 1  # tasks that lie ready for each worker that ends its own, so that it need not wait for us
+    ready = 1  # tasks that lie ready for each worker that ends its own, so that it need not wait for us
 
     def __init__(self, workers: int) -> None:
         self.at_once = workers
@@ -84,7 +84,7 @@ class LocalWorkers:
 class GivenExecutor:
     """An executor that somebody else made, and will end."""
 
-    waiting = 0
+    ready = 0
 
     def __init__(self, executor: Executor, at_once: int) -> None:
         self.at_once = at_once
@@ -154,7 +154,7 @@ def carried_out(
                     if broken:
                         workers.broken()
                         broken = False
-                most = 1 if alone else 0 if suspects else workers.at_once * (1 + workers.waiting)
+                most = 1 if alone else 0 if suspects else workers.at_once * (1 + workers.ready)
                 _hand_over(work, suspects if alone else waiting, workers, flying, done, most)
                 if not broken:
                     begun = set(islice(flying, workers.at_once))  # in the order in which they were handed over

@@ -237,7 +237,7 @@ class _Work:
         """Go on with a set of files from where the last run stood."""
         from tcptrace_py.dataset.continued import Run  # here: few captures go on
 
-        row = replace(self._row(self.input.capture), files=list(self.input.files), pieces=self.input.pieces)
+        row = replace(self._row(self.input.capture), pieces=self.input.pieces)
         old = self.store.row(row.name) if self.input.read else None
         if old is None:
             self.store.begin(row.name, ())

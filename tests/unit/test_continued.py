@@ -12,7 +12,7 @@ from tcptrace_py import pipeline, suspended
 from tcptrace_py.capture import CaptureSet
 from tcptrace_py.dataset.store import CHECKPOINTS, Store
 from tcptrace_py.errors import ExitCode, UnreadableError, UsageError
-from tcptrace_py.options import Options
+from tcptrace_py.options import Limits, Options
 from tcptrace_py.tables import build, connections
 from tcptrace_py.tables.of_datasets import DATASET_TABLES
 from tcptrace_py.tables.states import state_rows
@@ -321,3 +321,11 @@ def test_a_file_of_which_only_the_stamp_has_changed(tmp_path):
     batch(names, out, checkpoint=True)
     (row,) = Store(out).rows()
     assert (row.runs, len(row.files)) == (2, 3)
+
+
+def test_pairs_that_are_forgotten_are_told(tmp_path):
+    packets = [(START + n * SECOND * 100, ethernet(ipv4(tcp(SYN, seq=n, sport=n % 3 + 1)))) for n in range(9)]
+    names, _ = cut_packets(packets, 1, tmp_path / "ring", 3)
+    one_by_one(names, tmp_path / "out", limits=Limits(max_pairs=1))
+    told = [row["limits"] for row in tt.open_dataset(tmp_path / "out").arrow("captures").to_pylist()]
+    assert any(limit.startswith("max_pairs: ") for limits in told for limit in limits)
