@@ -1,12 +1,18 @@
 """The compiled part: the same .py files, compiled where there is a compiler, interpreted where there is none.
 
-The files of the tracker become one module, `tracker/_joined`, since a C compiler cannot inline a call into another
-module, and a segment takes some twenty calls (see docs/decisions/0008-one-module-for-the-tracker.md).
+Two things are done to the files on their way, in copies under build/; nothing else knows of it.  The files of the
+tracker become one module, `tracker/_joined`, since a C compiler cannot inline a call into another module, and a
+segment takes some twenty calls (docs/decisions/0008-one-module-for-the-tracker.md).  And numbers declared once become
+constants of the C compiler, which would otherwise read a variable at every flag that is tested
+(docs/decisions/0017-constants-of-the-compiler.md).
 """
 
 import ast
+import ctypes
+import importlib.abc
+import importlib.util
 import os
-import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +28,7 @@ TRACKER = [  # in this order: each knows those before it
     "tcptrace_py/tracker/_recovery.py",
     "tcptrace_py/tracker/_state.py",
     "tcptrace_py/tracker/_rings.py",
+    "tcptrace_py/tracker/_ledger.py",
     "tcptrace_py/tracker/_segment.py",
     "tcptrace_py/tracker/_evidence.py",
     "tcptrace_py/tracker/_sequence.py",
@@ -32,7 +39,33 @@ TRACKER = [  # in this order: each knows those before it
     "tcptrace_py/tracker/_departed.py",
     "tcptrace_py/tracker/_track.py",
 ]
-JOINED = Path("tcptrace_py/tracker/_joined.py")  # under build/; its .pxd is in the tree
+JOINED = "tcptrace_py/tracker/_joined.py"  # made; its .pxd is in the tree
+MADE = Path("build/sources")
+NUMBERS = {  # types of numbers that are declared once: their name in C, and what such a number is
+    "uchar": ("unsigned char", ctypes.c_ubyte),
+    "int": ("int", ctypes.c_int),
+    "uint": ("unsigned int", ctypes.c_uint),
+    "long": ("long", ctypes.c_long),
+    "longlong": ("long long", ctypes.c_longlong),
+    "ulonglong": ("unsigned long long", ctypes.c_ulonglong),
+    "Py_ssize_t": ("Py_ssize_t", ctypes.c_ssize_t),
+}
+
+
+class FromSource(importlib.abc.MetaPathFinder):
+    """The package's own modules from this folder and not compiled, whatever may be installed or lie beside them."""
+
+    def find_spec(self, name, path=None, target=None):
+        at = Path(*name.split("."))
+        if at.parts[0] != "tcptrace_py":
+            return None
+        if at.is_dir():
+            return importlib.util.spec_from_file_location(
+                name, at / "__init__.py", submodule_search_locations=[str(at)]
+            )
+        if not at.with_suffix(".py").is_file():
+            raise ModuleNotFoundError(f"no source of {name}", name=name)
+        return importlib.util.spec_from_file_location(name, at.with_suffix(".py"))
 
 
 def statements(path: str) -> Iterator[tuple[ast.stmt, str]]:
@@ -44,9 +77,23 @@ def statements(path: str) -> Iterator[tuple[ast.stmt, str]]:
         yield node, "\n".join(lines[first - 1 : node.end_lineno])
 
 
-def joined(paths: list[str]) -> str:
-    """One source of many: without their imports of each other, and a constant that several have but once."""
+def number(node: ast.stmt) -> str:
+    """The type of a number that the statement declares, as `NAME = cython.declare(cython.TYPE, VALUE)` does."""
+    match node:
+        case ast.Assign(value=ast.Call(func=ast.Attribute(attr="declare"), args=[ast.Attribute(attr=kind), _])) if (
+            kind in NUMBERS
+        ):
+            return kind
+    return ""
+
+
+def joined(paths: list[str]) -> tuple[str, dict[str, str]]:
+    """One source of many, and the numbers they declare (name -> type).
+
+    Without their imports of each other; a constant that several have stands there but once.
+    """
     said: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     parts = ["from __future__ import annotations", "import cython"]
     for path in paths:
         parts.append(f"\n# {path}\n")
@@ -58,23 +105,48 @@ def joined(paths: list[str]) -> str:
                 if said[name] != source:
                     raise ValueError(f"{path}: {name} means something else in a file before it")
                 continue
-            parts.append(source)
-    return "\n".join(parts) + "\n"
+            if kind := number(node):
+                numbers[name] = kind
+            else:
+                parts.append(source)
+    return "\n".join(parts) + "\n", numbers
+
+
+def constants(numbers: dict[str, str], paths: list[str], prefix: str) -> str:
+    """What the .pxd says of numbers: that C has them, and as what; their values are those of the files, uncompiled."""
+    values = {}
+    for path in paths:
+        values |= vars(importlib.import_module(".".join(Path(path).with_suffix("").parts)))
+    macros, names = [], []
+    for name, kind in numbers.items():
+        in_c, as_c = NUMBERS[kind]
+        if as_c(values[name]).value != values[name]:
+            raise ValueError(f"{paths}: {name} = {values[name]} does not fit its type")
+        macros.append(f"    #define {prefix}_{name} (({in_c}) {values[name]}{'ULL' if values[name] >= 0 else 'LL'})")
+        names.append(f'    {in_c} {name} "{prefix}_{name}"')
+    return "\n".join(["\ncdef extern from *:", '    """', *macros, '    """', *names]) + "\n"
 
 
 def sources() -> list[Extension]:
-    """One extension a module; the joined source is written first."""
-    made = "build" / JOINED
-    made.parent.mkdir(parents=True, exist_ok=True)
-    made.write_text(joined(TRACKER), encoding="utf-8")
-    shutil.copy(JOINED.with_suffix(".pxd"), made.with_suffix(".pxd"))
-    modules = {path[: -len(".py")].replace("/", "."): path for path in COMPILED}
-    modules[".".join(JOINED.with_suffix("").parts)] = str(made)
+    """One extension a module, its source written first."""
     flags = [
-        *os.environ.get("TCPTRACE_PY_CFLAGS", "-O3 -g0").split(),
+        *os.environ.get("TCPTRACE_PY_CFLAGS", "-O3 -g0 -DNDEBUG -fwrapv").split(),
         "-ffp-contract=off",
     ]  # scripts/asan.sh has others
-    return [Extension(name, [path], extra_compile_args=flags) for name, path in modules.items()]
+    found = []
+    for path, paths in {**{each: [each] for each in COMPILED}, JOINED: TRACKER}.items():
+        parts = Path(path).with_suffix("").parts
+        made = MADE / path
+        made.parent.mkdir(parents=True, exist_ok=True)
+        for package in (made.parent, made.parent.parent):  # or Cython would prefer the .pxd files of the tree
+            (package / "__init__.py").touch()
+        text, numbers = joined(paths)
+        made.write_text(text, encoding="utf-8")
+        shape = Path(path).with_suffix(".pxd")
+        known = shape.read_text(encoding="utf-8") if shape.is_file() else ""
+        made.with_suffix(".pxd").write_text(known + constants(numbers, paths, "_".join(parts)), encoding="utf-8")
+        found.append(Extension(".".join(parts), [str(made)], extra_compile_args=flags))
+    return found
 
 
 def extensions() -> list[Extension]:
@@ -84,7 +156,10 @@ def extensions() -> list[Extension]:
     except ModuleNotFoundError:
         return []
     directives = {"language_level": 3, "cdivision": True, "wraparound": False, "initializedcheck": False}
-    found = cythonize(sources(), build_dir="build/cython", compiler_directives=directives)
+    sys.meta_path.insert(0, FromSource())
+    found = cythonize(
+        sources(), build_dir="build/cython", include_path=[str(MADE), "."], compiler_directives=directives
+    )
     for extension in found:  # after cythonize(), which drops Extension(optional=True)
         extension.optional = os.environ.get("TCPTRACE_PY_REQUIRE_COMPILED") != "1"
     return found

@@ -76,7 +76,8 @@ class Live:
     def _forget(self) -> None:
         """What was noted for a second reading would grow for ever."""
         log = self._done.tracker.log
-        del log.labels[:], log.states[:]
+        log.labels.clear()
+        log.states.clear()
         self._done.errors.clear()
 
     @property

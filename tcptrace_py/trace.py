@@ -395,4 +395,4 @@ def _check(tables: Iterable[str]) -> None:
 def _amendments(done: pipeline.Pass) -> Any:
     from tcptrace_py.tables.amendments import Amendments
 
-    return Amendments(done.tracker.log.states, done.tracker.log.labels)
+    return Amendments(done.tracker.log)

@@ -123,6 +123,8 @@ class Section:
 @cython.boundscheck(False)
 @cython.exceptval(check=False)
 def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
+    if cython.compiled:
+        return big_32(cython.address(buf[at])) if big else little_32(cython.address(buf[at]))
     if big:
         return (cython.cast(cython.uint, buf[at]) << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
     return (cython.cast(cython.uint, buf[at + 3]) << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]
@@ -134,6 +136,8 @@ def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cytho
 @cython.boundscheck(False)
 @cython.exceptval(check=False)
 def half(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
+    if cython.compiled:
+        return big_16(cython.address(buf[at])) if big else little_16(cython.address(buf[at]))
     if big:
         return (cython.cast(cython.uint, buf[at]) << 8) | buf[at + 1]
     return (cython.cast(cython.uint, buf[at + 1]) << 8) | buf[at]

@@ -177,7 +177,8 @@ class Window:
 
     def _carry(self) -> None:
         rest = self.available
-        self.buffer[:rest] = self.buffer[self.start : self.end]
+        with memoryview(self.buffer) as view:  # moves; a slice of the buffer itself would be a copy first
+            view[:rest] = view[self.start : self.end]
         self.start, self.end = 0, rest
 
     def _read(self) -> None:

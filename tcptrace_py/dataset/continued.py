@@ -197,9 +197,9 @@ class Run:
         how = pa.ipc.IpcWriteOptions(compression="zstd")
         path = self.store.path(CHECKPOINTS, checkpoint_rows(name, self.run))
         with whole_file(path) as file, pa.ipc.new_stream(file, held_schema(), options=how) as held:
-            final = self._final_rows(Amendments(log.states, log.labels), held)
+            final = self._final_rows(Amendments(log), held)
             self.store.put("timeline", run_part(name, self.run), final)
-        amendments = Amendments(log.states, log.labels)
+        amendments = Amendments(log)
         still = (amended(batch, amendments, numbers) for numbers, batch in self._held(self.run))
         self.store.put("timeline", open_part(name, self.run), still)
 

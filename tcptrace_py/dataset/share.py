@@ -131,7 +131,7 @@ class _Following:
     def _read_again(self, done: pipeline.Pass) -> None:
         """The tables that take a second reading."""
         features = Features(self.capture) if "features" in self.tables else None
-        rows = shares.SharedTimeline(self.capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
+        rows = shares.SharedTimeline(self.capture, Amendments(done.tracker.log))
         sink: Any = work.Both(rows, features) if features else rows
         if "timeline" in self.tables:
             self.spills["timeline"].run(self._timeline(rows, sink))

@@ -296,7 +296,7 @@ class _Work:
         from tcptrace_py.tables.amendments import Amendments
         from tcptrace_py.tables.timeline import TimelineRows
 
-        rows = TimelineRows(capture, Amendments(done.tracker.log.states, done.tracker.log.labels))
+        rows = TimelineRows(capture, Amendments(done.tracker.log))
         with contextlib.closing(again()) as source:
             for _ in pipeline.steps(source, self.options, sink=Both(rows, beside) if beside else rows):
                 yield from rows.take()

@@ -1,4 +1,5 @@
 # The C shape of `Walk`; the code is in _decode.py, which runs uncompiled without this file.
+from tcptrace_py._octets cimport big_16, big_32
 from tcptrace_py.decode._batch cimport Batch
 
 

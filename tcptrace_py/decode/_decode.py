@@ -81,8 +81,8 @@ ROOM = cython.declare(cython.int, 48)  # bits of `net` that may be in use when a
 BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
 
 
-# Octets in network order.  Whoever reads has made sure that they are there; one check of our own for all of them, in
-# place of one for each, makes sure of that.
+# Octets in network order.  Of the first three, whoever reads has just made sure that the octets are there; the others
+# do that themselves, once for all of them in place of once for each.
 
 
 @cython.cfunc
@@ -90,9 +90,9 @@ BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
 @cython.nogil
 @cython.boundscheck(False)
 @cython.exceptval(check=False)
-def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    if not 0 <= at <= len(buffer) - 2:
-        return 0
+def sure16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    if cython.compiled:
+        return big_16(cython.address(buffer[at]))
     return (buffer[at] << 8) | buffer[at + 1]
 
 
@@ -101,12 +101,10 @@ def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cyth
 @cython.nogil
 @cython.boundscheck(False)
 @cython.exceptval(check=False)
-def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    if not 0 <= at <= len(buffer) - 4:
-        return 0
-    return (
-        (cython.cast(cython.uint, buffer[at]) << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
-    )
+def sure32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    if cython.compiled:
+        return big_32(cython.address(buffer[at]))
+    return (buffer[at] << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
 
 
 @cython.cfunc
@@ -114,8 +112,32 @@ def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cyth
 @cython.nogil
 @cython.boundscheck(False)
 @cython.exceptval(check=False)
+def sure64(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.ulonglong:
+    return (cython.cast(cython.ulonglong, sure32(buffer, at)) << 32) | sure32(buffer, at + 4)
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    return sure16(buffer, at) if 0 <= at <= len(buffer) - 2 else 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
+def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
+    return sure32(buffer, at) if 0 <= at <= len(buffer) - 4 else 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.nogil
+@cython.exceptval(check=False)
 def be64(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.ulonglong:
-    return (cython.cast(cython.ulonglong, be32(buffer, at)) << 32) | be32(buffer, at + 4)
+    return sure64(buffer, at) if 0 <= at <= len(buffer) - 8 else 0
 
 
 @cython.cfunc
@@ -407,17 +429,17 @@ class Walk:
             return BAD_IP_HEADER
         if at + 20 > self.end:
             return TRUNCATED_HEADER
-        total = be16(self.buffer, at + 2)
+        total = sure16(self.buffer, at + 2)
         if 0 < total < header:
             return BAD_IP_HEADER
         if at + header > self.end:
             return TRUNCATED_HEADER
         self._packet(at, at + total if total else 0, 0)
-        self.tos, self.ttl, self.ip_id = self.buffer[at + 1], self.buffer[at + 8], be16(self.buffer, at + 4)
+        self.tos, self.ttl, self.ip_id = self.buffer[at + 1], self.buffer[at + 8], sure16(self.buffer, at + 4)
         self.src_hi = self.dst_hi = 0
-        self.src_lo, self.dst_lo = MAPPED | be32(self.buffer, at + 12), MAPPED | be32(self.buffer, at + 16)
+        self.src_lo, self.dst_lo = MAPPED | sure32(self.buffer, at + 12), MAPPED | sure32(self.buffer, at + 16)
         protocol = IP_PROTOCOL + self.buffer[at + 9]
-        if be16(self.buffer, at + 6) & 0x3FFF:
+        if sure16(self.buffer, at + 6) & 0x3FFF:
             self.kind = FRAGMENT_4
             return ELSEWHERE if protocol in (TCP, UDP) or self.peelable[protocol] else NOT_TCP
         self.kind, self.at = protocol, at + header
@@ -439,11 +461,11 @@ class Walk:
             return BAD_IP_HEADER
         if at + 40 > self.end:
             return TRUNCATED_HEADER
-        length = be16(self.buffer, at + 4)
+        length = sure16(self.buffer, at + 4)
         self._packet(at, at + 40 + length if length else 0, MARK_IPV6)
-        self.tos, self.ttl, self.ip_id = (be16(self.buffer, at) >> 4) & 0xFF, self.buffer[at + 7], 0
-        self.src_hi, self.src_lo = be64(self.buffer, at + 8), be64(self.buffer, at + 16)
-        self.dst_hi, self.dst_lo = be64(self.buffer, at + 24), be64(self.buffer, at + 32)
+        self.tos, self.ttl, self.ip_id = (sure16(self.buffer, at) >> 4) & 0xFF, self.buffer[at + 7], 0
+        self.src_hi, self.src_lo = sure64(self.buffer, at + 8), sure64(self.buffer, at + 16)
+        self.dst_hi, self.dst_lo = sure64(self.buffer, at + 24), sure64(self.buffer, at + 32)
         self.extensions = 0
         self.kind, self.at = IP_PROTOCOL + self.buffer[at + 6], at + 40
         return NEXT
@@ -557,10 +579,10 @@ class Walk:
         header = (self.buffer[at + 12] >> 4) * 4
         if header < 20 or header > size:
             return BAD_TCP_HEADER
-        batch.sport[row], batch.dport[row] = be16(self.buffer, at), be16(self.buffer, at + 2)
-        batch.seq[row], batch.ack[row] = be32(self.buffer, at + 4), be32(self.buffer, at + 8)
-        batch.flags[row] = be16(self.buffer, at + 12) & 0xFFF
-        batch.window[row], batch.urgent[row] = be16(self.buffer, at + 14), be16(self.buffer, at + 18)
+        batch.sport[row], batch.dport[row] = sure16(self.buffer, at), sure16(self.buffer, at + 2)
+        batch.seq[row], batch.ack[row] = sure32(self.buffer, at + 4), sure32(self.buffer, at + 8)
+        batch.flags[row] = sure16(self.buffer, at + 12) & 0xFFF
+        batch.window[row], batch.urgent[row] = sure16(self.buffer, at + 14), sure16(self.buffer, at + 18)
         batch.payload[row], batch.header[row] = size - header, header
         batch.uncaptured[row] = max(0, min(self.ip_end - self.end, size - header))
         self._identity(batch, row)
@@ -607,8 +629,8 @@ class Walk:
         batch.sack_n[row] = batch.tfo_cookie[row] = 0
         if stop > self.end:
             stop, seen = self.end, TRUNCATED_OPTIONS
-        if at + 12 == stop and be32(self.buffer, at) == 0x0101080A:  # what nearly all carry (RFC 7323 appendix A)
-            batch.tsval[row], batch.tsecr[row] = be32(self.buffer, at + 4), be32(self.buffer, at + 8)
+        if at + 12 == stop and sure32(self.buffer, at) == 0x0101080A:  # what nearly all carry (RFC 7323 appendix A)
+            batch.tsval[row], batch.tsecr[row] = sure32(self.buffer, at + 4), sure32(self.buffer, at + 8)
             at, seen = stop, seen | TIMESTAMP
         while at < stop:
             kind = self.buffer[at]
@@ -632,14 +654,14 @@ class Walk:
         kind: cython.int = self.buffer[at]
         if kind == 8:
             if size == 10:
-                batch.tsval[row], batch.tsecr[row] = be32(self.buffer, at + 2), be32(self.buffer, at + 6)
+                batch.tsval[row], batch.tsecr[row] = sure32(self.buffer, at + 2), sure32(self.buffer, at + 6)
                 return TIMESTAMP
         elif kind == 5:
             if size >= 10 and size <= 34 and size & 7 == 2:
                 return self._sack(batch, row, at, size)
         elif kind == 2:
             if size == 4:
-                batch.mss[row] = be16(self.buffer, at + 2)
+                batch.mss[row] = sure16(self.buffer, at + 2)
                 return 0
         elif kind == 3:
             if size == 3:
@@ -656,7 +678,7 @@ class Walk:
         edges: cython.int = (size - 2) // 4
         i: cython.int
         for i in range(edges):
-            batch.sack[row, i] = be32(self.buffer, at + 2 + 4 * i)
+            batch.sack[row, i] = sure32(self.buffer, at + 2 + 4 * i)
         batch.sack_n[row] = edges // 2
         return SACK
 

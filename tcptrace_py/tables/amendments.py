@@ -6,7 +6,6 @@ the pass that makes the timeline applies it, so every row has its final form and
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,13 +28,13 @@ class Amendments:
 
     Parameters
     ----------
-    states, labels : array of int64
-        As the tracker's `Journal` has them.  Where two states of one end overlap, the later one holds.
+    log : Journal
+        The tracker's.  Where two states of one end overlap, the later one holds.
     """
 
-    def __init__(self, states: array[int], labels: array[int]) -> None:
-        self._states = _sorted(states, STATE_WORDS, by=2)
-        self._labels = _sorted(labels, LABEL_WORDS, by=0)
+    def __init__(self, log: Any) -> None:
+        self._states = _sorted(log.states.view(), STATE_WORDS, by=2)
+        self._labels = _sorted(log.labels.view(), LABEL_WORDS, by=0)
         self._next_state = self._next_label = 0
         self._active: list[tuple[int, list[int]]] = []
 
@@ -73,7 +72,7 @@ class Amendments:
             self._next_label += 1
 
 
-def label_rows(labels: array[int], only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
+def label_rows(labels: memoryview, only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
     """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis).
 
     `only`: those that concern these connections.
@@ -81,12 +80,12 @@ def label_rows(labels: array[int], only: Collection[int] | None = None) -> Itera
     if only is not None:
         words = np.frombuffer(labels, np.int64).reshape(-1, LABEL_WORDS)
         theirs = words[np.isin(words[:, CONN_OF_LABEL], np.fromiter(only, np.int64, len(only)))]
-        labels = array("q", theirs.tobytes())
+        labels = memoryview(theirs.reshape(-1))
     for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
         yield row, add & M64, drop & M64, *rest
 
 
-def _sorted(words: array[int], width: int, *, by: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _sorted(words: memoryview, width: int, *, by: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """The order of the amendments by one of their words, and the amendments in it."""
     rows = np.frombuffer(words, np.int64).reshape(-1, width)
     order = np.argsort(rows[:, by], kind="stable")

@@ -145,17 +145,17 @@ cdef class Connection:
     cdef int begin(self, long long conn_id, Py_ssize_t slot, unsigned char client_side) except? -1
 
 cdef class Rings:
-    cdef public long long[::1] words
-    cdef public list vacant
+    cdef public long long[::1] words, vacant
     cdef public Py_ssize_t used
     cdef public long long most, dropped
 
     cdef int put(self, Endpoint sender, long long end, long long time) except? -1
-    cdef long long sent_at(self, Endpoint sender, long long ack) except? -1
-    cdef long long beyond(self, Endpoint sender, long long ack) except? -1
+    cdef long long sent_at(self, Endpoint sender, long long ack) except? -2
+    cdef long long beyond(self, Endpoint sender, long long ack) except? -2
     cdef long long first_end(self, Endpoint sender, long long above, long long unless) except? -1
     cdef Py_ssize_t take(self, int size_class) except? -1
     cdef int enlarge(self, Endpoint sender) except? -1
+    cdef int leave(self, Py_ssize_t at, int size_class) except? -1
     cpdef object give_back(self, Endpoint sender)
 
 cdef class Segment:
@@ -177,8 +177,14 @@ cdef class Segment:
     cdef int find(self, unsigned long long bit, long long evidence) except? -1
     cdef int because(self, unsigned long long bit, int basis) except? -1
 
+cdef class Ledger:
+    cdef public Py_ssize_t width, used
+    cdef public long long[::1] words
+
+    cdef Py_ssize_t add(self) except? -1
+
 cdef class Journal:
-    cdef public object states, labels
+    cdef public Ledger states, labels
     cdef public list events
     cdef public dict repeats
     cdef public long long[::1] changed
@@ -223,6 +229,7 @@ cdef class Departed:
 cdef class Tracker:
     cdef public bint writing
     cdef public list by_slot, finished, worst
+    cdef long long bar
     cdef public FlowTable flows
     cdef public Journal log
     cdef public long long linger, idle, max_open, max_runs, clock, row, packets, next_id, live, evicted, capped

@@ -15,7 +15,7 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.tracker._state import Endpoint
 
-from tcptrace_py.columns import longer, zeros
+from tcptrace_py.columns import filled, longer, zeros
 
 SMALLEST = cython.declare(cython.int, 8)  # entries
 LATE_BY = cython.declare(cython.int, 64)  # entries that a transmission may be captured late by
@@ -25,13 +25,17 @@ CLASSES = cython.declare(cython.int, 28)  # of sizes, each twice the one before
 @cython.final
 @cython.cclass
 class Rings:
-    """A slab of int64 words, given out in blocks of 2 * (8 << class) words."""
+    """A slab of int64 words, given out in blocks of 2 * (8 << class) words.
+
+    `vacant` says, of each class, where the block that was given back last is (-1: there is none); that one's first
+    word, where the one before it is.
+    """
 
     def __init__(self, most: cython.longlong):
         self.most = most  # entries of a ring
         self.dropped = 0
         self.words = memoryview(zeros("q", 1 << 14))
-        self.vacant = [[] for _ in range(CLASSES)]
+        self.vacant = memoryview(filled("q", CLASSES, -1))
         self.used = 0
 
     @cython.cfunc
@@ -58,7 +62,7 @@ class Rings:
         return dropped
 
     @cython.cfunc
-    @cython.exceptval(-1, check=True)
+    @cython.exceptval(-2, check=True)
     def sent_at(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
         """When the transmission passed that ends at `ack`, or -1; what lies below `ack` is forgotten."""
         mask: cython.int = (SMALLEST << sender.ring_class) - 1
@@ -74,7 +78,7 @@ class Rings:
         return -1
 
     @cython.cfunc
-    @cython.exceptval(-1, check=True)
+    @cython.exceptval(-2, check=True)
     def beyond(self, sender: Endpoint, ack: cython.longlong) -> cython.longlong:
         """The same where the oldest entry ends above `ack`: that one, unless one captured late ends at `ack`."""
         k: cython.int
@@ -100,10 +104,11 @@ class Rings:
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def take(self, size_class: cython.int) -> cython.Py_ssize_t:
-        blocks: list = self.vacant[size_class]
-        if blocks:
-            return blocks.pop()
-        at: cython.Py_ssize_t = self.used
+        at: cython.Py_ssize_t = self.vacant[size_class]
+        if at >= 0:
+            self.vacant[size_class] = self.words[at]
+            return at
+        at = self.used
         self.used += 2 * SMALLEST << size_class
         if self.used > len(self.words):
             self.words = longer("q", self.words, 2 * max(len(self.words), self.used))
@@ -119,15 +124,22 @@ class Rings:
         for k in range(size):
             self.words[at + 2 * k] = self.words[old + 2 * ((sender.ring_head + k) & (size - 1))]
             self.words[at + 2 * k + 1] = self.words[old + 2 * ((sender.ring_head + k) & (size - 1)) + 1]
-        self.vacant[sender.ring_class].append(old)
+        self.leave(old, sender.ring_class)
         sender.ring_at = at
         sender.ring_head = 0
         sender.ring_class += 1
 
+    @cython.cfunc
+    @cython.exceptval(-1, check=True)
+    def leave(self, at: cython.Py_ssize_t, size_class: cython.int) -> cython.int:
+        """The block serves another."""
+        self.words[at] = self.vacant[size_class]
+        self.vacant[size_class] = at
+
     @cython.ccall
     def give_back(self, sender: Endpoint):
-        """The endpoint's connection has ended: its block serves another."""
+        """The endpoint's connection has ended."""
         if sender.ring_at >= 0:
-            self.vacant[sender.ring_class].append(sender.ring_at)
+            self.leave(sender.ring_at, sender.ring_class)
             sender.ring_at = -1
             sender.ring_n = 0

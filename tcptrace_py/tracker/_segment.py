@@ -7,14 +7,13 @@ know which segment means which input: `_follow` and `_resets` decide that.
 
 from __future__ import annotations
 
-from array import array
-
 try:
     import cython
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
+    from tcptrace_py.tracker._ledger import Ledger
     from tcptrace_py.tracker._state import Connection, Endpoint
 
 from tcptrace_py.columns import zeros
@@ -90,9 +89,9 @@ class Journal:
 
     Attributes
     ----------
-    states : array of int64, five words each: conn_id, side, first row, row after the last, state
+    states : Ledger of five numbers each: conn_id, side, first row, row after the last, state
         In those rows of that connection the endpoint's estimated state was wrong; this is the right one.
-    labels : array of int64, eight words each: row, bits to add, bits to drop, conn_id, frame, time, evidence, basis
+    labels : Ledger of eight numbers each: row, bits to add, bits to drop, conn_id, frame, time, evidence, basis
         The same for anomalies: frame and time of that row; the frame that is the evidence, and its kind.
     changed : int64 column
         How many rows each anomaly has been added to by amendments, less those it was dropped from.
@@ -107,9 +106,9 @@ class Journal:
     def __init__(
         self, keep_events: cython.bint, keep_changes: cython.bint, max_amendments: cython.int, max_repeats: cython.int
     ):
-        self.states = array("q")
+        self.states = Ledger(STATE_WORDS)
         self.amended = self.amended_to = -1  # whose last amendment of a state was, and where it ended
-        self.labels = array("q")
+        self.labels = Ledger(LABEL_WORDS)
         self.changed = memoryview(zeros("q", 64))
         self.events = []
         self.repeats = {}
@@ -230,12 +229,14 @@ class Journal:
         state: cython.uchar,
     ) -> cython.int:
         """In rows first..after-1 of the connection the end was in `state`; joined with the amendment before it."""
-        n: cython.Py_ssize_t = len(self.states)
         whose: cython.longlong = conn_id << 9 | side << 8 | state
-        if n and whose == self.amended and first == self.amended_to:
-            self.states[n - 2] = self.amended_to = after
+        states: Ledger = self.states
+        if states.used and whose == self.amended and first == self.amended_to:
+            states.words[states.used - 2] = self.amended_to = after
         elif self.has_room():
-            self.states.extend((conn_id, side, first, after, state))
+            at: cython.Py_ssize_t = states.add()
+            states.words[at], states.words[at + 1] = conn_id, side
+            states.words[at + 2], states.words[at + 3], states.words[at + 4] = first, after, state
             self.amended, self.amended_to = whose, after
 
     @cython.cfunc
@@ -282,13 +283,17 @@ class Journal:
             self.changed[code] += (add & bit != 0) - cython.cast(cython.longlong, drop & bit != 0)
         conn.found |= add
         if self.has_room():
-            self.labels.extend((row, signed(add), signed(drop), conn.conn_id, frame, time, seg.frame, basis))
+            labels: Ledger = self.labels
+            at: cython.Py_ssize_t = labels.add()
+            labels.words[at], labels.words[at + 1], labels.words[at + 2] = row, signed(add), signed(drop)
+            labels.words[at + 3], labels.words[at + 4], labels.words[at + 5] = conn.conn_id, frame, time
+            labels.words[at + 6], labels.words[at + 7] = seg.frame, basis
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
     def has_room(self) -> cython.bint:
         """May one more amendment be remembered?"""
-        if len(self.states) // STATE_WORDS + len(self.labels) // LABEL_WORDS < self.max_amendments:
+        if self.states.used // STATE_WORDS + self.labels.used // LABEL_WORDS < self.max_amendments:
             return True
         self.forgotten += 1
         return False

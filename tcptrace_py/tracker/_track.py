@@ -156,7 +156,7 @@ class Tracker:
         self.flows = flows
         self.by_slot = []
         self.finished = [] if keep else None
-        self.worst = []
+        self.worst, self.bar = [], -1  # a heap of those with the most findings, and what the next one has to beat
         self.log = Journal("events" in keep, "states" in keep, limits.max_amendments, limits.max_repeats)
         self.seg = Segment(self.log.keep_events)
         self.copies = Copies()
@@ -732,7 +732,7 @@ class Tracker:
         score: cython.longlong = 1000 * ones(conn.found & ERRORS) + ones(conn.found & NOTES)
         score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
         score += ones(conn.found_conn & CONN_NOTES)
-        if len(self.worst) < WORST or score > self.worst[0][0]:
+        if score > self.bar:
             conn.pair = self.flows.sides(conn.slot)
             conn.shown = True
             entry = (score, -conn.conn_id, conn)
@@ -740,6 +740,8 @@ class Tracker:
                 heapq.heappush(self.worst, entry)
             else:
                 heapq.heapreplace(self.worst, entry)
+            if len(self.worst) == WORST:
+                self.bar = self.worst[0][0]
         if self.finished is not None:
             conn.pair = self.flows.sides(conn.slot)
             self.finished.append(conn)

@@ -5,7 +5,6 @@ Knows which of a tracker's facts concern connections that are open, and which al
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.columns import held
@@ -41,13 +40,13 @@ def suspended(tracker: Any) -> dict[str, Any]:
         "flows": tracker.flows.suspended(),
         "by_slot": tracker.by_slot,
         "closed": [conn for conn in tracker.closed[tracker.closed_head :] if not conn.ended],
-        "rings": (memoryview(rings.words)[: rings.used].tobytes(), rings.vacant, rings.dropped),
+        "rings": (memoryview(rings.words)[: rings.used].tobytes(), memoryview(rings.vacant).tolist(), rings.dropped),
         "copies": memoryview(tracker.copies.places).tobytes(),
         "departed": (memoryview(departed.digests).tobytes(), memoryview(departed.conn_ids).tobytes()),
         "overlaps": tracker.overlaps,
         "journal": {
-            "states": _of(still_open, log.states, STATE_WORDS, CONN_OF_STATE),
-            "labels": _of(still_open, log.labels, LABEL_WORDS, CONN_OF_LABEL),
+            "states": _of(still_open, log.states, CONN_OF_STATE),
+            "labels": _of(still_open, log.labels, CONN_OF_LABEL),
             "events": [event for event in log.events if event[0] in still_open],
             "repeats": {key: number for key, number in log.repeats.items() if key >> 6 in still_open},
             "changed": memoryview(log.changed).tolist(),
@@ -69,7 +68,8 @@ def resume(tracker: Any, state: dict[str, Any]) -> None:
             if end.recovery is not None:
                 end.recovery.share_empty()
     tracker.closed = state["closed"]
-    words, tracker.rings.vacant, tracker.rings.dropped = state["rings"]
+    words, vacant, tracker.rings.dropped = state["rings"]
+    _fill(tracker.rings.vacant, vacant)
     tracker.rings.words, tracker.rings.used = memoryview(held(words, "q")), len(words) // 8
     tracker.copies.places = memoryview(held(state["copies"], "q"))
     digests, conn_ids = (held(octets, code) for octets, code in zip(state["departed"], "Qq", strict=True))
@@ -78,16 +78,17 @@ def resume(tracker: Any, state: dict[str, Any]) -> None:
         departed.any, departed.digests, departed.conn_ids = True, memoryview(digests), memoryview(conn_ids)
     tracker.overlaps = state["overlaps"]
     journal, log = state["journal"], tracker.log
-    log.states, log.labels = array("q", journal["states"]), array("q", journal["labels"])
+    log.states.take(held(journal["states"], "q"))
+    log.labels.take(held(journal["labels"], "q"))
     log.events, log.repeats, log.forgotten = journal["events"], journal["repeats"], journal["forgotten"]
     _fill(log.changed, journal["changed"])
 
 
-def _of(conn_ids: set[int], words: array[int], width: int, place: int) -> list[int]:
-    """The entries of a journal that concern these connections."""
-    return [
-        word for at in range(0, len(words), width) if words[at + place] in conn_ids for word in words[at : at + width]
-    ]
+def _of(conn_ids: set[int], ledger: Any, place: int) -> bytes:
+    """The rows of a journal's ledger that concern these connections, as octets."""
+    words, width = ledger.view(), ledger.width
+    theirs = [words[at : at + width] for at in range(0, len(words), width) if words[at + place] in conn_ids]
+    return b"".join(theirs)
 
 
 def _fill(column: Any, values: list[int]) -> None:

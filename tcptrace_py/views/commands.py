@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 100  # columns where the output is no terminal
 
+LAST: list[Trace | None] = []
+"""What was looked at last, held to the end: the process need not take a hundred thousand connections apart."""
+
 
 @dataclass
 class Verdict:
@@ -203,10 +206,12 @@ def traces(request: Request, tables: Iterable[str]) -> Iterator[Trace]:
     from tcptrace_py.analysis import analyze as read
 
     warn_if_interpreted(quiet=request.reading.quiet)
+    trace = None
     for source in _inputs(request):
         trace = _read(read, source, tuple(tables), request)
         if trace is not None:
             yield trace
+    LAST[:] = [trace]
 
 
 def _inputs(request: Request) -> Sequence[Any]:

@@ -29,12 +29,28 @@ def test_the_package_is_compiled_or_not_as_expected():
     assert ("compiled" if compiled() else "interpreted") == os.environ["TCPTRACE_PY_EXPECT"]
 
 
+def with_all_it_imports(sources: list[str]) -> set[Path]:
+    """These files and those of the package whose numbers they take over: compiled, these are constants."""
+    found: set[Path] = set()
+    waiting = [ROOT / source for source in sources]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tcptrace_py"):
+                at = ROOT.joinpath(*node.module.split("."))
+                waiting += [at.with_suffix(".py"), *(at / f"{name.name}.py" for name in node.names)]
+    return found
+
+
 def test_no_compiled_module_is_older_than_its_source():
     stale = [
-        f"{library.name} of {source}"
+        f"{library.name} of {source.relative_to(ROOT)}"
         for name, library in libraries().items()
-        for source in SOURCES[name]
-        if library.stat().st_mtime < (ROOT / source).stat().st_mtime
+        for source in with_all_it_imports(SOURCES[name])
+        if library.stat().st_mtime < source.stat().st_mtime
     ]
     assert stale == [], "a stale .so hides the edited .py: pip install -e . again"
 

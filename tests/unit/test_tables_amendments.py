@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,8 +51,12 @@ def one_by_one(rows, states, labels):
 
 def amendments_of(states, labels):
     """As the tracker's journal has them: flat, and words of bits signed."""
-    flat = [word - (word >> 63 << 64) for label in labels for word in label]
-    return Amendments(array("q", [word for state in states for word in state]), array("q", flat))
+    return Amendments(SimpleNamespace(states=ledger(states), labels=ledger(labels)))
+
+
+def ledger(rows):
+    flat = array("q", [word - (word >> 63 << 64) for row in rows for word in row])
+    return SimpleNamespace(view=lambda: memoryview(flat))
 
 
 def in_batches(rows, amendments, size):
