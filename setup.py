@@ -14,6 +14,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -55,7 +56,8 @@ NUMBERS = {  # types of numbers that are declared once: their name in C, and wha
 class FromSource(importlib.abc.MetaPathFinder):
     """The package's own modules from this folder and not compiled, whatever may be installed or lie beside them."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Where the module's source is."""
         at = Path(*name.split("."))
         if at.parts[0] != "tcptrace_py":
             return None

@@ -124,7 +124,7 @@ class Section:
 @cython.exceptval(check=False)
 def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
     if cython.compiled:
-        return big_32(cython.address(buf[at])) if big else little_32(cython.address(buf[at]))
+        return big_32(cython.address(buf[at])) if big else little_32(cython.address(buf[at]))  # noqa: F821 - of _octets.pxd
     if big:
         return (cython.cast(cython.uint, buf[at]) << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
     return (cython.cast(cython.uint, buf[at + 3]) << 24) | (buf[at + 2] << 16) | (buf[at + 1] << 8) | buf[at]
@@ -137,7 +137,7 @@ def word(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cytho
 @cython.exceptval(check=False)
 def half(buf: cython.const[cython.uchar][::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.uint:
     if cython.compiled:
-        return big_16(cython.address(buf[at])) if big else little_16(cython.address(buf[at]))
+        return big_16(cython.address(buf[at])) if big else little_16(cython.address(buf[at]))  # noqa: F821 - of _octets.pxd
     if big:
         return (cython.cast(cython.uint, buf[at]) << 8) | buf[at + 1]
     return (cython.cast(cython.uint, buf[at + 1]) << 8) | buf[at]

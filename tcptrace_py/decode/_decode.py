@@ -92,7 +92,7 @@ BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
 @cython.exceptval(check=False)
 def sure16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
     if cython.compiled:
-        return big_16(cython.address(buffer[at]))
+        return big_16(cython.address(buffer[at]))  # noqa: F821 - of _octets.pxd
     return (buffer[at] << 8) | buffer[at + 1]
 
 
@@ -103,7 +103,7 @@ def sure16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cy
 @cython.exceptval(check=False)
 def sure32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
     if cython.compiled:
-        return big_32(cython.address(buffer[at]))
+        return big_32(cython.address(buffer[at]))  # noqa: F821 - of _octets.pxd
     return (buffer[at] << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
 
 

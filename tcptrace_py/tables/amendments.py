@@ -80,7 +80,7 @@ def label_rows(labels: memoryview, only: Collection[int] | None = None) -> Itera
     if only is not None:
         words = np.frombuffer(labels, np.int64).reshape(-1, LABEL_WORDS)
         theirs = words[np.isin(words[:, CONN_OF_LABEL], np.fromiter(only, np.int64, len(only)))]
-        labels = memoryview(theirs.reshape(-1))
+        labels = theirs.reshape(-1).data
     for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
         yield row, add & M64, drop & M64, *rest
 
