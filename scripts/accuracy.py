@@ -8,17 +8,23 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.documents import ROOT
-from scripts.state_sequences import right_sequences
+from scripts.state_sequences import endpoints, reasons, right_sequences
 from scripts.truth_table import truth_table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scripts.state_sequences import Endpoint
+
 PAGE = ROOT / "docs" / "accuracy.md"
-BEGIN, END = "<!-- measured: accuracy -->\n", "<!-- end -->"
+BEGIN, END = "<!-- measured: {} -->\n", "<!-- end -->"
 CLASSES = {
     "rexmit": "retransmission",
     "spurious": "spurious_retransmission",
@@ -39,6 +45,7 @@ ROUND_TRIPS = {
     "karn": "round trip of what was sent twice",
 }
 TAPS = ("client", "mid", "server")
+SIDES = ("client", "server")
 
 
 def scored(truth: Path, table: Any) -> dict[str, dict[str, float]]:
@@ -76,20 +83,38 @@ def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sequences(ends: Sequence[Endpoint]) -> str:
+    """Why the timeline's sequence of states is not the kernel's: endpoints, client and server at each capture point."""
+    lines = ["| | " + " | ".join(f"{side}, at the {tap}" for tap in TAPS for side in SIDES) + " |", "|---" * 7 + "|"]
+    every = [[found[tap, side] for tap in TAPS for side in SIDES] for found in reasons(ends).values()]
+    for reason, numbers in zip(reasons(ends), every, strict=True):
+        lines.append(f"| {reason} | {' | '.join(map(str, numbers))} |")
+    asked = Counter((end.tap, end.side) for end in ends)
+    lines.append(f"| of | {' | '.join(str(asked[tap, side]) for tap in TAPS for side in SIDES)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(truth: Path) -> None:
     """Measure, and write the table into the page."""
     import pandas as pd
 
+    ends = list(endpoints(truth / "runs"))
     table = markdown(
         {
-            "tcpflows": scored(truth, truth_table(truth / "runs")) | right_sequences(truth / "runs"),
+            "tcpflows": scored(truth, truth_table(truth / "runs")) | right_sequences(ends),
             "tcpflows, IP IDs set to 0": scored(truth, truth_table(truth / "runs", ip_ids=False)),
             "tshark 4.0.17": scored(truth, pd.read_parquet(truth / "tshark.parquet")),
         }
     )
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(before + BEGIN + table + END + rest.split(END, 1)[1])
+    put("accuracy", table)
+    put("state sequences", sequences(ends))
+
+
+def put(name: str, table: str) -> None:
+    """Write a table into the page, in place of the one before."""
+    begin = BEGIN.format(name)
+    before, rest = PAGE.read_text().split(begin)
+    PAGE.write_text(before + begin + table + END + rest.split(END, 1)[1])
 
 
 if __name__ == "__main__":
