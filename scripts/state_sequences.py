@@ -88,7 +88,7 @@ def sequence(states: Iterable[str]) -> list[str]:
 
 
 def right_sequences(ends: Sequence[Endpoint]) -> dict[str, dict[str, float]]:
-    """Row of the accuracy table -> capture point -> share of endpoints whose states, by that table, are the kernel's."""
+    """Row of the accuracy table -> capture point -> share of endpoints whose `states` are those of their kernel."""
     asked = Counter((end.tap, end.side) for end in ends)
     right = Counter((end.tap, end.side) for end in ends if end.states in (end.kernel.all(), end.kernel.long_enough()))
     rows: dict[str, dict[str, float]] = {}
