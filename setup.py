@@ -38,6 +38,9 @@ TRACKER = [  # in this order: each knows those before it
     "tcptrace_py/tracker/_lives.py",
     "tcptrace_py/tracker/_copies.py",
     "tcptrace_py/tracker/_departed.py",
+    "tcptrace_py/tracker/_header.py",
+    "tcptrace_py/tracker/_totals.py",
+    "tcptrace_py/tracker/_roster.py",
     "tcptrace_py/tracker/_track.py",
 ]
 JOINED = "tcptrace_py/tracker/_joined.py"  # made; its .pxd is in the tree

@@ -38,8 +38,8 @@ def summary_of(done: pipeline.Pass, path: str) -> Summary:
     from tcptrace_py.tables import build, connections
 
     seen = done.tracker
-    findings = _findings(seen)
-    worst = [entry[2] for entry in sorted(seen.worst, key=lambda entry: entry[:2], reverse=True)]
+    totals, findings = seen.totals, _findings(seen)
+    worst = [entry[2] for entry in sorted(totals.worst, key=lambda entry: entry[:2], reverse=True)]
     return Summary(
         captures=build.capture_rows(path, done, findings),
         joined=build.joined_row(path, done, findings),
@@ -48,8 +48,8 @@ def summary_of(done: pipeline.Pass, path: str) -> Summary:
         connections=seen.next_id,
         start_ns=done.info.first_time_ns,
         end_ns=done.info.last_time_ns,
-        by_handshake={str(h): int(seen.handshakes[i]) for i, h in enumerate(Handshake) if seen.handshakes[i]},
-        by_teardown={str(t): int(seen.teardowns[i]) for i, t in enumerate(Teardown) if seen.teardowns[i]},
+        by_handshake={str(h): int(totals.handshakes[i]) for i, h in enumerate(Handshake) if totals.handshakes[i]},
+        by_teardown={str(t): int(totals.teardowns[i]) for i, t in enumerate(Teardown) if totals.teardowns[i]},
         findings=findings,
         worst=[connections.record(conn, path, done.decoder.net_name(conn.pair[2]), None) for conn in worst],
     )
@@ -57,7 +57,8 @@ def summary_of(done: pipeline.Pass, path: str) -> Summary:
 
 def _findings(seen: Any) -> dict[str, tuple[int, int]]:
     """Segments and connections by anomaly, with what later evidence changed."""
-    segments = [int(number) for number in map(sum, zip(seen.found_segments, seen.log.changed, strict=True))]
+    totals = seen.totals
+    segments = [int(number) for number in map(sum, zip(totals.found_segments, seen.log.changed, strict=True))]
     segments += [0] * len(ANOMALIES)  # those of whole connections
-    found = {a.name: (segments[a.code], int(seen.found_connections[a.code])) for a in ANOMALIES}
+    found = {a.name: (segments[a.code], int(totals.found_connections[a.code])) for a in ANOMALIES}
     return {name: numbers for name, numbers in found.items() if any(numbers)}

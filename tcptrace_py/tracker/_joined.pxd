@@ -226,49 +226,62 @@ cdef class Departed:
     cdef int add(self, FlowTable flows, Py_ssize_t slot, long long conn_id, bint half_open) except? -1
     cdef long long find(self, FlowTable flows, Py_ssize_t slot) except? -2
 
+cdef class Totals:
+    cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
+    cdef public list worst
+    cdef long long bar
+
+    cdef int notice(self, Segment seg, Connection conn, Journal log) except? -1
+    cdef int add(self, Connection conn, FlowTable flows) except? -1
+
+cdef class Roster:
+    cdef public list by_slot, closed, finished
+    cdef public Totals totals
+    cdef public Departed departed
+    cdef public long long linger, max_open, live, evicted
+    cdef public Py_ssize_t closed_head
+    cdef FlowTable flows
+    cdef Journal log
+    cdef Rings rings
+    cdef public object overlaps
+    cdef list spare
+
+    cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
+    cdef Connection enter(self, long long conn_id, Py_ssize_t slot, unsigned char client_side)
+    cdef Connection another(self)
+    cdef int close(self, Connection conn, long long now) except? -1
+    cdef int expect_to_leave(self, Py_ssize_t at) except? -1
+    cdef int expect_eviction(self, Py_ssize_t far, Py_ssize_t near) except? -1
+    cdef int end(self, Connection conn) except? -1
+    cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1
+
 cdef class Tracker:
     cdef public bint writing
-    cdef public list by_slot, finished, worst
-    cdef long long bar
+    cdef public list finished
     cdef public FlowTable flows
     cdef public Journal log
-    cdef public long long linger, idle, max_open, max_runs, clock, row, packets, next_id, live, evicted, capped
+    cdef public Roster roster
+    cdef public Totals totals
+    cdef public Rings rings
+    cdef public Copies copies
+    cdef public object overlaps
+    cdef public long long idle, max_runs, clock, row, packets, next_id, capped
     cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
     cdef public unsigned long long[::1] anomalies
     cdef public unsigned char[::1] direction, client_state, server_state, rtt_ambiguous
     cdef public unsigned short[::1] steps, checked, failed
-    cdef public long long[::1] found_segments, found_connections, handshakes, teardowns
     cdef Segment seg
-    cdef public Rings rings
-    cdef public list closed
-    cdef list spare
-    cdef public Py_ssize_t closed_head
-    cdef public Copies copies
-    cdef public Departed departed
-    cdef public object overlaps
 
-    cdef int cap_holes(self, Connection conn, Endpoint me) except? -1
-    cdef int expect_to_leave(self, Py_ssize_t at) except? -1
-    cdef int expect_eviction(self, Py_ssize_t far, Py_ssize_t near) except? -1
-    cdef Connection another(self)
-    cdef int expect(self, Py_ssize_t farthest, Py_ssize_t far, Py_ssize_t near) except? -1
     cdef int track_share(self, Batch batch, int[::1] slots, unsigned char[::1] sides, Py_ssize_t first, Py_ssize_t after) except? -1
     cdef int pass_over(self, Batch b, Py_ssize_t i) except? -1
-
     cdef int segment(self, Segment seg, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side) except? -1
-    cdef int read(self, Segment seg, Batch b, Py_ssize_t i) except? -1
-    cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)
-    cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
-    cdef int place(self, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
     cdef int compare_octets(self, Batch b, Py_ssize_t i, Connection conn, Endpoint me) except? -1
+    cdef int read(self, Segment seg, Batch b, Py_ssize_t i) except? -1
     cdef int apply(self, Segment seg, Connection conn, Endpoint me, Endpoint peer) except? -1
+    cdef int cap_holes(self, Connection conn, Endpoint me) except? -1
     cdef int closing(self, Connection conn, Endpoint me, Endpoint peer) except? -1
-    cdef int other_ttl(self, Endpoint me) except? -1
-    cdef int options(self, Endpoint me, Endpoint peer) except? -1
-    cdef int notice(self, Connection conn) except? -1
-    cdef int count(self, Segment seg, Connection conn, Endpoint me) except? -1
     cdef int write(self, Py_ssize_t i, Connection conn, Endpoint me) except? -1
-    cdef int end(self, Connection conn) except? -1
-    cdef int leave(self, Py_ssize_t slot, Connection conn) except? -1
+    cdef Connection life(self, Connection conn, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
     cdef bint same_again(self, Connection conn, unsigned char side) except? -1
+    cdef Connection open(self, Batch b, Py_ssize_t i, Py_ssize_t slot, unsigned char side)
+    cdef Connection succeed(self, Connection older, Connection conn, unsigned char side)

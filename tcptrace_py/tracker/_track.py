@@ -1,13 +1,12 @@
 """The tracker: batches of segments in, labelled rows and finished connections out.
 
-Knows the order of work for one segment and which connections are open.  No files, no text, no clock but the capture's.
-What the rules are is in `_lives` (which connection), `_copies`, `_sequence` (octets, acknowledgments, windows),
-`_follow` (handshake, teardown, states) and `_resets`.
+Knows the order of work for one segment.  No files, no text, no clock but the capture's.  What the rules are is in
+`_lives` (which connection), `_copies`, `_header`, `_sequence` (octets, acknowledgments, windows), `_follow` (handshake,
+teardown, states) and `_resets`; which connections are open, in `_roster`.
 """
 
 from __future__ import annotations
 
-import heapq
 from array import array
 
 try:
@@ -18,27 +17,20 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
     from tcptrace_py.tracker._copies import Copies
-    from tcptrace_py.tracker._departed import Departed
     from tcptrace_py.tracker._evidence import copied, remember
     from tcptrace_py.tracker._follow import follow
-    from tcptrace_py.tracker._lives import (
-        client_by_ports,
-        conclude,
-        fits_older,
-        handshake_shape,
-        opens_anew,
-        reuse,
-        teardown_shape,
-    )
+    from tcptrace_py.tracker._header import another_ttl, count_in, locate, take_options
+    from tcptrace_py.tracker._lives import client_by_ports, fits_older, opens_anew, reuse
     from tcptrace_py.tracker._resets import judge, survive
     from tcptrace_py.tracker._rings import Rings
+    from tcptrace_py.tracker._roster import Roster
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._sequence import acknowledge, offer, send
-    from tcptrace_py.tracker._state import Connection, Endpoint, warm, warm_item, warm_place
+    from tcptrace_py.tracker._state import Connection, Endpoint
 
 from tcptrace_py.columns import zeros
 from tcptrace_py.decode import _batch
-from tcptrace_py.vocabulary import ANOMALIES, BY_NAME, RolesFrom, Severity, State
+from tcptrace_py.vocabulary import BY_NAME, RolesFrom, State
 
 compiled = cython.compiled
 
@@ -46,35 +38,20 @@ FIN = cython.declare(cython.uint, 1)
 SYN = cython.declare(cython.uint, 2)
 RST = cython.declare(cython.uint, 4)
 ACK = cython.declare(cython.uint, 16)
-RESERVED = cython.declare(cython.uint, 0xE00)
-SAR_FU = cython.declare(cython.uint, 0x37)  # the flags whose combinations mean something: U A R S F
 
 NO_TIME = cython.declare(cython.uint, _batch.NO_TIME)
 NO_SEQ = cython.declare(cython.uint, _batch.NO_SEQ)
-NO_ACK = cython.declare(cython.uint, _batch.NO_ACK)
 NO_WINDOW = cython.declare(cython.uint, _batch.NO_WINDOW)
 CHECKSUM_BAD = cython.declare(cython.uint, _batch.CHECKSUM_BAD)
 CHECKSUM_GOOD = cython.declare(cython.uint, _batch.CHECKSUM_GOOD)
-LENGTH_FROM_FRAME = cython.declare(cython.uint, _batch.LENGTH_FROM_FRAME)
-CUT = cython.declare(cython.uint, _batch.CUT)
-IPV6 = cython.declare(cython.uint, _batch.IPV6)
-ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, _batch.ORIGINAL_LENGTH_WRONG)
 TIMESTAMP = cython.declare(cython.uint, _batch.TIMESTAMP)
-SACK_PERMITTED = cython.declare(cython.uint, _batch.SACK_PERMITTED)
 TRUNCATED_OPTIONS = cython.declare(cython.uint, _batch.TRUNCATED_OPTIONS)
-USUAL_MSS = cython.declare(cython.int, 1460)  # of Ethernet, without options
-USUAL_MSS_IPV6 = cython.declare(cython.int, 1440)
-TTL_STAYS = cython.declare(cython.int, 3)  # segments with another TTL, in a row
 
 COPY_WITHIN = cython.declare(cython.longlong, 10_000_000)  # a copy comes within 10 ms
 NEVER = cython.declare(cython.longlong, -(1 << 62))
 NO_CONNECTION = cython.declare(cython.longlong, -1)  # instead of a conn_id
-RANK = cython.declare(cython.longlong, 1 << 61)  # above any time
-LAST = cython.declare(cython.longlong, (1 << 63) - 1)
 
-UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
 CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
-LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
 SYN_SENT = cython.declare(cython.uchar, int(State.SYN_SENT))
 TIME_WAIT = cython.declare(cython.uchar, int(State.TIME_WAIT))
 FROM_SYN = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.syn))
@@ -82,48 +59,19 @@ FROM_SYN_ACK = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.syn_
 FROM_PORT = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.port))
 FROM_FIRST = cython.declare(cython.uchar, list(RolesFrom).index(RolesFrom.first_sender))
 
-RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
-DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)
 KEEP_ALIVE = cython.declare(cython.ulonglong, 1 << BY_NAME["keep_alive"].code)
 ZERO_WINDOW_PROBE = cython.declare(cython.ulonglong, 1 << BY_NAME["zero_window_probe"].code)
 SEQ_OVERLAP_DIFF = cython.declare(cython.ulonglong, 1 << BY_NAME["seq_overlap_diff"].code)
 BAD_CHECKSUM = cython.declare(cython.ulonglong, 1 << BY_NAME["bad_checksum"].code)
-FLAG_ILLEGAL = cython.declare(cython.ulonglong, 1 << BY_NAME["flag_illegal"].code)
-CAP_OFFLOAD = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_offload"].code)
-CAP_ORIGLEN = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_origlen"].code)
 CAP_TS_BACK = cython.declare(cython.ulonglong, 1 << BY_NAME["cap_ts_back"].code)
-WSCALE_GT14 = cython.declare(cython.ulonglong, 1 << BY_NAME["wscale_gt14"].code)
-SYNACK_DIFF_SEQ = cython.declare(cython.ulonglong, 1 << BY_NAME["hs_synack_diff_seq"].code)
-MSS_CLAMPED = cython.declare(cython.ulonglong, 1 << BY_NAME["mss_clamped"].code)
-OPT_STRIPPED = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_stripped"].code)
 OPT_MISSING_TS = cython.declare(cython.ulonglong, 1 << BY_NAME["opt_missing_ts"].code)
-TTL_SHIFT = cython.declare(cython.ulonglong, 1 << BY_NAME["mbx_ttl_shift"].code)
-CAP_SNAP = cython.declare(cython.int, BY_NAME["cap_snap"].code - 64)
 HOLES_CAPPED = cython.declare(cython.int, BY_NAME["holes_capped"].code - 64)
-EVICTED = cython.declare(cython.int, BY_NAME["evicted"].code - 64)
 ICMP_ERROR = cython.declare(cython.int, BY_NAME["icmp_error"].code - 64)
 
-
-def _word(severity, from_code):
-    """The anomalies of one severity as a word of bits."""
-    return sum(1 << a.code - from_code for a in ANOMALIES if a.severity == severity and 0 <= a.code - from_code < 64)
-
-
-ERRORS = cython.declare(cython.ulonglong, _word(Severity.error, 0))
-WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 0))
-NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 0))
-CONN_WARNINGS = cython.declare(cython.ulonglong, _word(Severity.warning, 64))
-CONN_NOTES = cython.declare(cython.ulonglong, _word(Severity.note, 64))
-WORST = cython.declare(cython.Py_ssize_t, 20)
 FARTHEST = cython.declare(cython.Py_ssize_t, 18)
 FAR_AHEAD = cython.declare(cython.Py_ssize_t, 12)  # segments; measured, see docs/decisions
-WHOLE = cython.declare(cython.long, 656)  # octets of an endpoint
 NEAR_AHEAD = cython.declare(cython.Py_ssize_t, 6)
-
-# S, SU, SA, SAU?, R, RA, FA, FAU, A, AU: what an endpoint may send (index: flags & 0x37)
-_LEGAL = {0x02, 0x22, 0x12, 0x04, 0x14, 0x11, 0x31, 0x10, 0x30}
-LEGAL = cython.declare(bytes, bytes(value in _LEGAL for value in range(0x38)))
 
 
 @cython.final
@@ -150,27 +98,33 @@ class Tracker:
         Whether the labels of every row are wanted in the columns.
     overlaps : Overlaps, optional
         Where octets that came before are held, to be compared with those that come again.
+
+    Attributes
+    ----------
+    finished : list of Connection or None
+        The connections that have ended, if they are to be kept; whoever takes them clears the list.
+    roster : Roster
+        Which connections are open.
+    totals : Totals
+        What was counted of all.
+    log : Journal
+        Events, and what later evidence changes in earlier rows.
     """
 
     def __init__(self, flows, rows, linger_ns, idle_ns, limits, keep, writing, overlaps=None):
         self.flows = flows
-        self.by_slot = []
         self.finished = [] if keep else None
-        self.worst, self.bar = [], -1  # a heap of those with the most findings, and what the next one has to beat
         self.log = Journal("events" in keep, "states" in keep, limits.max_amendments, limits.max_repeats)
         self.seg = Segment(self.log.keep_events)
         self.copies = Copies()
-        self.departed = Departed()
         self.rings = Rings(limits.max_unacked)
         self.overlaps = overlaps
-        self.linger, self.idle = linger_ns, idle_ns
-        self.max_open, self.max_runs = limits.max_connections, limits.max_ranges
+        self.roster = Roster(flows, linger_ns, limits.max_connections, self.log, self.rings, overlaps, self.finished)
+        self.totals = self.roster.totals
+        self.idle, self.max_runs = idle_ns, limits.max_ranges
         self.writing = writing
         self.clock = NEVER
-        self.row = self.packets = self.next_id = self.live = self.evicted = self.capped = 0
-        self.spare = []  # connections that have left, to be used again: making new ones costs more than following them
-        self.closed = []  # connections in the order in which they closed, from closed_head on
-        self.closed_head = 0
+        self.row = self.packets = self.next_id = self.capped = 0
         for name in ("conn", "rel_seq", "rel_ack", "window", "rtt", "in_flight"):
             setattr(self, name, memoryview(zeros("q", rows)))
         self.anomalies = memoryview(zeros("Q", rows))
@@ -178,10 +132,6 @@ class Tracker:
             setattr(self, name, memoryview(zeros("B", rows)))
         for name in ("steps", "checked", "failed"):
             setattr(self, name, memoryview(zeros("H", rows)))
-        self.found_segments = memoryview(zeros("q", 64))
-        self.found_connections = memoryview(zeros("q", 128))
-        self.handshakes = memoryview(zeros("q", 16))
-        self.teardowns = memoryview(zeros("q", 16))
 
     @cython.boundscheck(False)  # one check at the head, for all columns of the batch and these two
     def track(
@@ -197,15 +147,14 @@ class Tracker:
         seg: Segment = self.seg
         if not 0 <= first <= after <= min(batch.capacity, len(slots), len(sides)):
             raise ValueError("rows outside the batch")
-        while len(self.by_slot) < self.flows.high:
-            self.by_slot.append(None)
+        self.roster.make_room()
         self.copies.digest(batch, first, after)
         if self.flows.shares > 1:
             self.track_share(batch, slots, sides, first, after)
             return
         for i in range(first, after):
             if i + FARTHEST < after:
-                self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
+                self.roster.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
                 self.copies.expect(i + NEAR_AHEAD)
             self.read(seg, batch, i)
             self.segment(seg, batch, i, slots[i], sides[i])
@@ -227,7 +176,7 @@ class Tracker:
         for i in range(first, after):
             if i + FARTHEST < after:
                 if slots[i + FARTHEST] >= 0 and slots[i + FAR_AHEAD] >= 0 and slots[i + NEAR_AHEAD] >= 0:
-                    self.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
+                    self.roster.expect(slots[i + FARTHEST], slots[i + FAR_AHEAD], slots[i + NEAR_AHEAD])
                 self.copies.expect(i + NEAR_AHEAD)
             if slots[i] < 0:
                 self.pass_over(batch, i)
@@ -248,59 +197,19 @@ class Tracker:
         self.copies.take_place(i, NO_CONNECTION)
         self.conn[i] = NO_CONNECTION
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def expect(self, farthest: cython.Py_ssize_t, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
-        """Have the connections of segments to come brought into the cache: most time went on waiting for them."""
-        warm_place(self.by_slot, farthest)
-        warm_item(self.by_slot, far, 192)
-        conn: Connection = cython.cast(Connection, self.by_slot[near])
-        if conn is not None:
-            warm(conn.client, 448)
-            warm(conn.server, 448)
-
     def let_go(self):
-        """Between batches: connections closed for 2MSL leave memory; beyond the bound others as well."""
-        now: cython.longlong = max(self.clock, 0)
-        conn: Connection
-        while self.closed_head < len(self.closed):
-            if self.closed_head + 9 < len(self.closed):
-                self.expect_to_leave(self.closed_head)
-            conn = self.closed[self.closed_head]
-            if conn.queued_time + self.linger >= now:
-                break
-            self.closed[self.closed_head] = None
-            self.closed_head += 1
-            if conn.closed_time < 0 or conn.ended:
-                conn.queued_time = -1
-            elif conn.closed_time > conn.queued_time:  # TIME-WAIT began again
-                conn.queued_time = conn.closed_time
-                self.closed.append(conn)
-            elif self.by_slot[conn.slot] is conn:
-                self.leave(conn.slot, conn)
-        if self.closed_head > 4096 and 2 * self.closed_head > len(self.closed):
-            del self.closed[: self.closed_head]
-            self.closed_head = 0
-        if self.live > self.max_open:
-            self.evict(min(self.live - max(self.max_open * 3 // 4, 1), self.flows.used))
+        """Between batches: what has been closed for 2MSL leaves memory; beyond the bound others as well."""
+        self.roster.let_go(max(self.clock, 0))
 
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def expect_to_leave(self, at: cython.Py_ssize_t) -> cython.int:
-        """Have those that leave next brought into the cache: nobody has looked at them for 2MSL."""
-        warm_item(self.closed, at + 9, 192)
-        conn: Connection = cython.cast(Connection, self.closed[at + 6])
-        warm(conn.client, 448)
-        warm(conn.server, 448)
-        self.flows.expect_release(conn.slot)
-        conn = cython.cast(Connection, self.closed[at + 3])
-        self.flows.expect_place(conn.slot)
+    def finish(self):
+        """The input has ended: end all that is still open."""
+        self.roster.finish()
 
     @property
     def reached(self):
         """How often each bound was reached, by its name."""
         return {
-            "max_connections": self.evicted,
+            "max_connections": self.roster.evicted,
             "max_ranges": self.capped,
             "max_unacked": self.rings.dropped,
             "max_amendments": self.log.forgotten,
@@ -308,7 +217,8 @@ class Tracker:
 
     def icmp_error(self, slot: cython.Py_ssize_t):
         """An ICMP error quotes a segment of the pair in `slot`: the conn_id that it concerns, or -1."""
-        conn: Connection = self.by_slot[slot] if slot < len(self.by_slot) else None
+        open_now: list = self.roster.by_slot
+        conn: Connection = open_now[slot] if slot < len(open_now) else None
         if conn is None:
             return -1
         conn.found_conn |= cython.cast(cython.ulonglong, 1) << ICMP_ERROR
@@ -321,7 +231,7 @@ class Tracker:
     def segment(
         self, seg: Segment, b: Batch, i: cython.Py_ssize_t, slot: cython.Py_ssize_t, side: cython.uchar
     ) -> cython.int:
-        conn: Connection = cython.cast(Connection, self.by_slot[slot])
+        conn: Connection = cython.cast(Connection, self.roster.by_slot[slot])
         if conn is None:
             conn = self.open(b, i, slot, side)
         elif seg.flags & SYN or conn.older is not None or conn.closed_time >= 0 or self.idle > 0:
@@ -332,7 +242,7 @@ class Tracker:
             me, peer = peer, me
         me.segments += 1
         me.wire_bytes += seg.wire_bytes
-        self.place(seg, conn, me, peer)
+        locate(seg, conn, me, peer)
         if seg.marks & CHECKSUM_GOOD:
             me.any_good_sum = True
         if seg.marks & CHECKSUM_BAD and me.any_good_sum:
@@ -348,12 +258,12 @@ class Tracker:
                 self.apply(seg, conn, me, peer)
             if not conn.steady:
                 self.closing(conn, me, peer)
-            self.count(seg, conn, me)
+            count_in(seg, conn, me)
             me.seen = True
         if self.overlaps is not None and seg.payload > 0:
             self.compare_octets(b, i, conn, me)
         if seg.bits:
-            self.notice(conn)
+            self.totals.notice(seg, conn, self.log)
         if self.writing:
             self.write(i, conn, me)
         if seg.steps:
@@ -425,35 +335,10 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def place(self, seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
-        """The segment's numbers, relative to the beginning of either direction."""
-        if not me.based:
-            if seg.has_seq and not seg.flags & RST:
-                me.base_at(seg.seq, 0 if seg.flags & SYN else 1)
-        elif seg.flags & SYN and me.rel(seg.seq) != 0 and conn.hs_ack_time < 0:
-            if me.sent_syn_ack and conn.rst_row < 0:
-                seg.bits |= SYNACK_DIFF_SEQ
-            me.base_at(seg.seq, 0)
-            me.ranges = None
-            me.una = -1
-        if seg.flags & SYN and me.based and seg.has_seq:
-            me.has_isn = True
-        seg.s = (me.rel(seg.seq) if seg.has_seq else me.top) if me.based else 0
-        seg.e = seg.s + seg.span
-        seg.a = -1
-        if seg.flags & ACK and not seg.marks & NO_ACK:
-            if peer.based:
-                seg.a = peer.rel(seg.ack)
-            elif not seg.flags & RST:
-                peer.base_at(seg.ack, 1)
-                seg.a = 1
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
     def apply(self, seg: Segment, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """What a segment other than a RST does."""
         if seg.flags & SYN:
-            self.options(me, peer)
+            take_options(seg, me, peer)
         elif not seg.has_ts and me.timestamps and peer.timestamps and not seg.options & TRUNCATED_OPTIONS:
             seg.bits |= OPT_MISSING_TS
         send(seg, conn, me, peer, self.rings, self.log)
@@ -474,7 +359,7 @@ class Tracker:
         me.last_ack = max(me.last_ack, seg.a)
         remember(seg, me, peer)
         if seg.ttl != me.ttl and seg.ttl:
-            self.other_ttl(me)
+            another_ttl(seg, me)
         elif me.other_ttl_n:
             me.other_ttl_n = 0
 
@@ -490,41 +375,6 @@ class Tracker:
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
-    def other_ttl(self, me: Endpoint) -> cython.int:
-        """Another TTL than before: another path, if it stays."""
-        seg: Segment = self.seg
-        change: cython.int = abs(cython.cast(cython.int, seg.ttl) - cython.cast(cython.int, me.ttl))
-        me.other_ttl_n = me.other_ttl_n + 1 if seg.ttl == me.other_ttl else 1
-        me.other_ttl = seg.ttl
-        if me.ttl == 0 or me.other_ttl_n >= TTL_STAYS:
-            if me.ttl and change > 1:
-                seg.find(TTL_SHIFT, change)
-            me.ttl = seg.ttl
-            me.other_ttl_n = 0
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def options(self, me: Endpoint, peer: Endpoint) -> cython.int:
-        """What a SYN offers, and what stands in a SYN-ACK without having been offered."""
-        seg: Segment = self.seg
-        if 0 <= seg.mss < (USUAL_MSS_IPV6 if seg.marks & IPV6 else USUAL_MSS):
-            seg.find(MSS_CLAMPED, seg.mss)
-        if seg.flags & ACK and peer.syns > 0 and me.syns == 0:
-            if (
-                (seg.wscale >= 0 and peer.wscale < 0)
-                or (seg.options & SACK_PERMITTED and not peer.sack_permitted)
-                or (seg.has_ts and not peer.timestamps)
-            ):
-                seg.bits |= OPT_STRIPPED
-        me.mss = seg.mss
-        me.wscale = seg.wscale
-        me.sack_permitted = seg.options & SACK_PERMITTED != 0
-        me.timestamps = seg.has_ts
-        if seg.wscale > 14:
-            seg.find(WSCALE_GT14, seg.wscale)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
     def closing(self, conn: Connection, me: Endpoint, peer: Endpoint) -> cython.int:
         """Note when both ends have closed, or may have; the 2MSL of TIME-WAIT begin again with a FIN again."""
         done: cython.bint = (me.state == CLOSED or me.state == TIME_WAIT) and (
@@ -534,62 +384,10 @@ class Tracker:
         if not done:
             conn.closed_time = -1
         elif conn.closed_time < 0 or self.seg.flags & FIN:
-            conn.closed_time = max(self.clock, 0)
+            self.roster.close(conn, max(self.clock, 0))
             if conn.rst_row < 0:  # ACKs that crossed the RST still come
                 self.rings.give_back(me)
                 self.rings.give_back(peer)
-            if conn.queued_time < 0:
-                conn.queued_time = conn.closed_time
-                self.closed.append(conn)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def count(self, seg: Segment, conn: Connection, me: Endpoint) -> cython.int:
-        if me.last_time >= 0 and seg.time - me.last_time > me.idle_max:
-            me.idle_max = seg.time - me.last_time
-        me.last_time = seg.time
-        if seg.payload > 0:
-            me.octets += seg.payload
-            me.data_segments += 1
-            if me.first_data < 0:
-                me.first_data = seg.time
-            me.last_data = seg.time
-            me.max_segment = max(me.max_segment, seg.payload)
-            if not seg.flags & RST:
-                me.last_payload_row = seg.row
-                me.last_payload_frame = seg.frame
-                me.last_payload_time = seg.time
-                me.last_payload_ack = seg.a
-        if seg.bits & RETRANSMISSION:
-            me.retransmissions += 1
-        if seg.bits & CHALLENGE_ACK:
-            seg.bits &= ~DUPLICATE_ACK
-        elif seg.bits & DUPLICATE_ACK:
-            me.duplicate_acks += 1
-        if not LEGAL[seg.flags & SAR_FU] or seg.flags & RESERVED:
-            seg.bits |= FLAG_ILLEGAL
-        if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG | CUT):
-            if seg.marks & (LENGTH_FROM_FRAME | ORIGINAL_LENGTH_WRONG):
-                seg.bits |= CAP_OFFLOAD if seg.marks & LENGTH_FROM_FRAME else CAP_ORIGLEN
-            if seg.marks & CUT:
-                conn.found_conn |= cython.cast(cython.ulonglong, 1) << CAP_SNAP
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def notice(self, conn: Connection) -> cython.int:
-        """Count the anomalies of the segment, and keep them as events where asked."""
-        seg: Segment = self.seg
-        bits: cython.ulonglong = seg.bits
-        code: cython.int = 0
-        conn.found |= bits
-        while bits:
-            if bits & 1:
-                self.found_segments[code] += 1
-                if self.log.keep_events:
-                    bit = cython.cast(cython.ulonglong, 1) << code
-                    self.log.note(conn, seg, code, seg.told.get(bit, -1), seg.basis.get(bit, 0))
-            bits >>= 1
-            code += 1
 
     @cython.cfunc
     @cython.exceptval(-1, check=True)
@@ -619,17 +417,17 @@ class Tracker:
         """The connection of this pair that the segment belongs to; a new one if it opens one."""
         seg: Segment = self.seg
         now: cython.longlong = max(self.clock, 0)
-        if conn.closed_time >= 0 and now - conn.closed_time > self.linger:
-            self.end(conn)
+        if conn.closed_time >= 0 and now - conn.closed_time > self.roster.linger:
+            self.roster.end(conn)
             return self.open(b, i, slot, side)
         if self.idle > 0 and now - conn.end > self.idle:
-            self.end(conn)
+            self.roster.end(conn)
             return self.open(b, i, slot, side)
         me: Endpoint = conn.client if side == conn.client_side else conn.server
         peer: Endpoint = conn.server if side == conn.client_side else conn.client
         if conn.older is not None:
-            if now - conn.older.end > self.linger:
-                self.end(conn.older)
+            if now - conn.older.end > self.roster.linger:
+                self.roster.end(conn.older)
                 conn.older = None
             elif fits_older(seg, conn, me, peer, side):
                 if seg.flags == ACK and seg.payload == 0 and peer.syns > 0 and not me.seen:
@@ -667,10 +465,8 @@ class Tracker:
             roles = FROM_PORT if by_port >= 0 else FROM_FIRST
             if by_port == 1:
                 client = 1 - side
-        conn: Connection = self.another()
-        conn.begin(self.next_id if self.flows.shares == 1 else seg.row, slot, client)
+        conn: Connection = self.roster.enter(self.next_id if self.flows.shares == 1 else seg.row, slot, client)
         self.next_id += 1
-        self.live += 1
         conn.roles_from = roles
         conn.first_frame = seg.frame
         conn.timed = seg.timed
@@ -681,22 +477,7 @@ class Tracker:
         if roles == FROM_SYN:
             conn.client.syn_id = seg.ip_id
         else:
-            conn.continues = self.departed.find(self.flows, slot)
-        self.by_slot[slot] = conn
-        return conn
-
-    @cython.cfunc
-    def another(self) -> Connection:
-        """An object for a connection: one that has left, or a new one."""
-        if not self.spare:
-            return new_connection()
-        conn: Connection = self.spare.pop()
-        n: cython.Py_ssize_t = len(self.spare)
-        if n > 1:  # the next one and the one after it are all overwritten soon
-            warm_item(self.spare, n - 2, WHOLE // 2)
-            after: Connection = cython.cast(Connection, self.spare[n - 1])
-            warm(after.client, WHOLE)
-            warm(after.server, WHOLE)
+            conn.continues = self.roster.departed.find(self.flows, slot)
         return conn
 
     @cython.cfunc
@@ -704,146 +485,7 @@ class Tracker:
         """The pair's earlier life stays for its stragglers; the one before that leaves."""
         reuse(self.seg, conn, older, side)
         if older.older is not None:
-            self.end(older.older)
+            self.roster.end(older.older)
             older.older = None
         conn.older = older
         return conn
-
-    # -- the end of connections ----------------------------------------------------------------------------------
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def end(self, conn: Connection) -> cython.int:
-        """The connection has left: add it to the totals."""
-        if conn.older is not None:
-            self.end(conn.older)
-            conn.older = None
-        self.live -= 1
-        conn.ended = True
-        conclude(conn, self.log)
-        if self.overlaps is not None:
-            self.overlaps.forget(conn.conn_id)
-        self.handshakes[handshake_shape(conn)] += 1
-        self.teardowns[teardown_shape(conn)] += 1
-        self.rings.give_back(conn.client)
-        self.rings.give_back(conn.server)
-        tally(self.found_connections, 0, conn.found)
-        tally(self.found_connections, 64, conn.found_conn)
-        score: cython.longlong = 1000 * ones(conn.found & ERRORS) + ones(conn.found & NOTES)
-        score += 30 * (ones(conn.found & WARNINGS) + ones(conn.found_conn & CONN_WARNINGS))
-        score += ones(conn.found_conn & CONN_NOTES)
-        if score > self.bar:
-            conn.pair = self.flows.sides(conn.slot)
-            conn.shown = True
-            entry = (score, -conn.conn_id, conn)
-            if len(self.worst) < WORST:
-                heapq.heappush(self.worst, entry)
-            else:
-                heapq.heapreplace(self.worst, entry)
-            if len(self.worst) == WORST:
-                self.bar = self.worst[0][0]
-        if self.finished is not None:
-            conn.pair = self.flows.sides(conn.slot)
-            self.finished.append(conn)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def leave(self, slot: cython.Py_ssize_t, conn: Connection) -> cython.int:
-        self.end(conn)
-        self.by_slot[slot] = None
-        self.flows.release(slot)
-        if self.finished is None and not conn.shown:
-            self.spare.append(conn)
-
-    def finish(self):
-        """The input has ended: end all that is still open."""
-        slot: cython.Py_ssize_t
-        conn: Connection
-        for slot in range(len(self.by_slot)):
-            if slot + 8 < len(self.by_slot):
-                warm_item(self.by_slot, slot + 8, 192)
-                conn = cython.cast(Connection, self.by_slot[slot + 4])
-                if conn is not None:
-                    warm(conn.client, 448)
-                    warm(conn.server, 448)
-            conn = cython.cast(Connection, self.by_slot[slot])
-            if conn is not None:
-                self.end(conn)
-        if self.finished is not None:  # else they stay until the tracker goes: taking them apart is work, too
-            self.by_slot.clear()
-
-    def evict(self, how_many):
-        """Write out early: closed ones, then half-open ones, then the longest idle."""
-        import numpy as np  # here: few inputs come this far
-
-        slot: cython.Py_ssize_t
-        conn: Connection
-        places: cython.Py_ssize_t = len(self.by_slot)
-        keys = np.full(places, LAST, np.int64)
-        order: cython.longlong[::1] = memoryview(keys)
-        for slot in range(places):
-            if slot + 12 < places:
-                warm_item(self.by_slot, slot + 12, 192)
-            conn = cython.cast(Connection, self.by_slot[slot])
-            if conn is not None:
-                order[slot] = conn.end
-                if conn.closed_time < 0:
-                    order[slot] += RANK if conn.hs_ack_time < 0 and conn.syns > 0 else 2 * RANK
-        leaving: list = np.sort(np.argpartition(keys, how_many - 1)[:how_many]).tolist()
-        k: cython.Py_ssize_t
-        for k in range(how_many):
-            if k + 8 < how_many:
-                self.expect_eviction(leaving[k + 8], leaving[k + 4])
-            conn = self.by_slot[leaving[k]]
-            conn.evicted = True
-            conn.found_conn |= cython.cast(cython.ulonglong, 1) << EVICTED
-            self.evicted += 1
-            half_open: cython.bint = conn.hs_ack_time < 0 and conn.syns > 0
-            self.departed.add(self.flows, leaving[k], conn.conn_id, half_open)
-            self.leave(leaving[k], conn)
-
-    @cython.cfunc
-    @cython.exceptval(-1, check=True)
-    def expect_eviction(self, far: cython.Py_ssize_t, near: cython.Py_ssize_t) -> cython.int:
-        """Have the connections that are written out next brought into the cache."""
-        warm_item(self.by_slot, far, 192)
-        self.flows.expect_release(far)
-        conn: Connection = cython.cast(Connection, self.by_slot[near])
-        warm(conn.client, 448)
-        warm(conn.server, 448)
-        self.flows.expect_place(near)
-
-
-@cython.cfunc
-def new_connection() -> Connection:
-    conn: Connection = Connection.__new__(Connection)
-    conn.client = Endpoint.__new__(Endpoint)
-    conn.server = Endpoint.__new__(Endpoint)
-    return conn
-
-
-@cython.cfunc
-@cython.exceptval(-1, check=True)
-def tally(counts: cython.longlong[::1], at: cython.Py_ssize_t, bits: cython.ulonglong) -> cython.int:
-    """Add one to the count of every bit that is set; the lowest bit's count is in place `at`."""
-    while bits:
-        if not bits & 0xFF:
-            bits >>= 8
-            at += 8
-            continue
-        counts[at] += bits & 1
-        bits >>= 1
-        at += 1
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def ones(word: cython.ulonglong) -> cython.int:
-    """How many bits are set."""
-    n: cython.int = 0
-    while word:
-        word &= word - 1
-        n += 1
-    return n

@@ -12,7 +12,8 @@ from tcptrace_py.columns import held
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COUNTERS = ("clock", "row", "packets", "next_id", "live", "evicted", "capped")
+COUNTERS = ("clock", "row", "packets", "next_id", "capped")
+OPEN = ("live", "evicted")
 TOTALS = ("found_segments", "found_connections", "handshakes", "teardowns")
 STATE_WORDS, LABEL_WORDS = 5, 8
 CONN_OF_STATE, CONN_OF_LABEL = 0, 3  # where the conn_id stands among those words
@@ -20,7 +21,7 @@ CONN_OF_STATE, CONN_OF_LABEL = 0, 3  # where the conn_id stands among those word
 
 def open_connections(tracker: Any) -> Iterator[Any]:
     """Those that have not ended, older lives of a pair included."""
-    for youngest in tracker.by_slot:
+    for youngest in tracker.roster.by_slot:
         conn = youngest
         while conn is not None:
             yield conn
@@ -33,13 +34,15 @@ def suspended(tracker: Any) -> dict[str, Any]:
     Its connections are the objects themselves: whoever keeps the answer writes them down before this one goes on.
     """
     still_open = {conn.conn_id for conn in open_connections(tracker)}
-    log, rings, departed = tracker.log, tracker.rings, tracker.departed
+    log, rings, roster = tracker.log, tracker.rings, tracker.roster
+    departed = roster.departed
     return {
         "counters": {name: getattr(tracker, name) for name in COUNTERS},
-        "totals": {name: memoryview(getattr(tracker, name)).tolist() for name in TOTALS},
+        "open": {name: getattr(roster, name) for name in OPEN},
+        "totals": {name: memoryview(getattr(tracker.totals, name)).tolist() for name in TOTALS},
         "flows": tracker.flows.suspended(),
-        "by_slot": tracker.by_slot,
-        "closed": [conn for conn in tracker.closed[tracker.closed_head :] if not conn.ended],
+        "by_slot": roster.by_slot,
+        "closed": [conn for conn in roster.closed[roster.closed_head :] if not conn.ended],
         "rings": (memoryview(rings.words)[: rings.used].tobytes(), memoryview(rings.vacant).tolist(), rings.dropped),
         "copies": memoryview(tracker.copies.places).tobytes(),
         "departed": (memoryview(departed.digests).tobytes(), memoryview(departed.conn_ids).tobytes()),
@@ -59,24 +62,27 @@ def resume(tracker: Any, state: dict[str, Any]) -> None:
     """Have a new tracker, made with the same options, go on where another stood."""
     for name, value in state["counters"].items():
         setattr(tracker, name, value)
+    roster = tracker.roster
+    for name, value in state["open"].items():
+        setattr(roster, name, value)
     for name, values in state["totals"].items():
-        _fill(getattr(tracker, name), values)
+        _fill(getattr(tracker.totals, name), values)
     tracker.flows.resume(*state["flows"])
-    tracker.by_slot = state["by_slot"]
+    roster.by_slot = state["by_slot"]
     for conn in open_connections(tracker):
         for end in (conn.client, conn.server):
             if end.recovery is not None:
                 end.recovery.share_empty()
-    tracker.closed = state["closed"]
+    roster.closed = state["closed"]
     words, vacant, tracker.rings.dropped = state["rings"]
     _fill(tracker.rings.vacant, vacant)
     tracker.rings.words, tracker.rings.used = memoryview(held(words, "q")), len(words) // 8
     tracker.copies.places = memoryview(held(state["copies"], "q"))
     digests, conn_ids = (held(octets, code) for octets, code in zip(state["departed"], "Qq", strict=True))
     if digests:
-        departed = tracker.departed
+        departed = roster.departed
         departed.any, departed.digests, departed.conn_ids = True, memoryview(digests), memoryview(conn_ids)
-    tracker.overlaps = state["overlaps"]
+    tracker.overlaps = roster.overlaps = state["overlaps"]
     journal, log = state["journal"], tracker.log
     log.states.take(held(journal["states"], "q"))
     log.labels.take(held(journal["labels"], "q"))
