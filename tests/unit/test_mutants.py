@@ -16,8 +16,8 @@ from tests.unit.test_scenarios import NOT_YET, SCENARIOS, script_of
 
 RULE = re.compile(r'^(\w+) = cython\.declare\(cython\.\w+, (?:1 << )?BY_NAME\["(\w+)"\]\.code', re.MULTILINE)
 MODULES = [
-    importlib.import_module(f"tcptrace_py.tracker.{name}")
-    for name in ("_copies", "_evidence", "_follow", "_lives", "_resets", "_sequence", "_track")
+    importlib.import_module(f"tcptrace_py.tracker.{path.stem}")
+    for path in sorted(Path(tt.__file__).parent.glob("tracker/_[a-z]*.py"))
 ]
 REACHED = [anomaly for anomaly in ANOMALIES if anomaly.name not in NOT_YET]
 
