@@ -13,7 +13,7 @@ except ModuleNotFoundError:
 
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
-    from tcptrace_py.tracker._evidence import counts_ids_without_fail, least_rtt, never_timed_out
+    from tcptrace_py.tracker._order import counts_ids_without_fail, least_rtt, never_timed_out
     from tcptrace_py.tracker._segment import Segment
     from tcptrace_py.tracker._state import Connection, Endpoint, warm_number
 

@@ -22,15 +22,18 @@ RST = cython.declare(cython.uint, 4)
 ACK = cython.declare(cython.uint, 16)
 RESERVED = cython.declare(cython.uint, 0xE00)
 SAR_FU = cython.declare(cython.uint, 0x37)  # the flags whose combinations mean something: U A R S F
+
 NO_ACK = cython.declare(cython.uint, _batch.NO_ACK)
 LENGTH_FROM_FRAME = cython.declare(cython.uint, _batch.LENGTH_FROM_FRAME)
 CUT = cython.declare(cython.uint, _batch.CUT)
 IPV6 = cython.declare(cython.uint, _batch.IPV6)
 ORIGINAL_LENGTH_WRONG = cython.declare(cython.uint, _batch.ORIGINAL_LENGTH_WRONG)
 SACK_PERMITTED = cython.declare(cython.uint, _batch.SACK_PERMITTED)
+
 USUAL_MSS = cython.declare(cython.int, 1460)  # of Ethernet, without options
 USUAL_MSS_IPV6 = cython.declare(cython.int, 1440)
 TTL_STAYS = cython.declare(cython.int, 3)  # segments with another TTL, in a row
+
 RETRANSMISSION = cython.declare(cython.ulonglong, 1 << BY_NAME["retransmission"].code)
 CHALLENGE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["challenge_ack"].code)
 DUPLICATE_ACK = cython.declare(cython.ulonglong, 1 << BY_NAME["duplicate_ack"].code)

@@ -1,6 +1,6 @@
 """What is remembered of a direction in which something went wrong: its holes, its resends, what the peer holds.
 
-Kept only from the first gap, resend or SACK block on.  Knows which octets; `_evidence` knows what they mean.
+Kept only from the first gap, resend or SACK block on.  Knows which octets; `_resends` and `_answers`, what they mean.
 """
 
 from __future__ import annotations

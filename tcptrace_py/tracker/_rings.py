@@ -2,7 +2,7 @@
 
 An entry is written for each transmission with new octets: (where it ends, time), in the order of capture.  The sample
 for an ACK of A is the transmission that ends at A, or goes on beyond it (RFC 9293 section 3.8.1; RFC 6298 section 3
-for what the caller leaves out).  Which one let the receiver move on where something was lost, `_evidence` knows.
+for what the caller leaves out).  Which one let the receiver move on where something was lost, `_answers` knows.
 """
 
 from __future__ import annotations

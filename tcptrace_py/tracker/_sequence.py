@@ -1,6 +1,6 @@
 """Octets, acknowledgments and windows: what a segment sends for the first time, and what it answers.
 
-Knows sequence space.  Does not know states, nor what octets that come again mean: see `_evidence`.
+Knows sequence space.  Does not know states, nor what octets that come again mean: see `_resends`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,9 @@ except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
 
 if not cython.compiled:
-    from tcptrace_py.tracker._evidence import (
-        answered_first,
-        early,
-        gap,
-        heard,
-        moments_ago,
-        send_again,
-        sent_order,
-        tells_more,
-        trigger,
-    )
+    from tcptrace_py.tracker._answers import heard, tells_more, trigger
+    from tcptrace_py.tracker._order import sent_order
+    from tcptrace_py.tracker._resends import answered_first, early, gap, moments_ago, send_again
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._segment import Journal, Segment
     from tcptrace_py.tracker._state import Connection, Endpoint

@@ -377,6 +377,14 @@ class Endpoint:
         self.pending -= n
 
 
+@cython.cfunc
+def recovery_of(end: Endpoint) -> Recovery:
+    """Its record of holes and resends, begun if there is none."""
+    if end.recovery is None:
+        end.recovery = Recovery()
+    return end.recovery
+
+
 @cython.no_gc  # likewise: an older life never points to a younger one
 @cython.final
 @cython.cclass

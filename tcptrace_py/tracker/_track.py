@@ -17,10 +17,11 @@ except ModuleNotFoundError:
 if not cython.compiled:
     from tcptrace_py.decode._batch import Batch
     from tcptrace_py.tracker._copies import Copies
-    from tcptrace_py.tracker._evidence import copied, remember
     from tcptrace_py.tracker._follow import follow
     from tcptrace_py.tracker._header import another_ttl, count_in, locate, take_options
     from tcptrace_py.tracker._lives import client_by_ports, fits_older, opens_anew, reuse
+    from tcptrace_py.tracker._order import remember
+    from tcptrace_py.tracker._resends import copied
     from tcptrace_py.tracker._resets import judge, survive
     from tcptrace_py.tracker._rings import Rings
     from tcptrace_py.tracker._roster import Roster
