@@ -1,8 +1,8 @@
 """The compiled part: the same .py files, compiled where there is a compiler, interpreted where there is none.
 
-Two things are done to the files on their way, in copies under build/; nothing else knows of it.  The files of the
-tracker become one module, `tracker/_joined`, since a C compiler cannot inline a call into another module, and a
-segment takes some twenty calls (docs/decisions/0008-one-module-for-the-tracker.md).  And numbers declared once become
+Two things are done to the files on their way, in copies under build/; nothing else knows of it.  Files that call each
+other become one module, since a C compiler cannot inline a call into another, and a segment takes some twenty calls in
+the tracker alone (docs/decisions/0008-one-module-for-the-tracker.md).  And numbers declared once become
 constants of the C compiler, which would otherwise read a variable at every flag that is tested
 (docs/decisions/0017-constants-of-the-compiler.md).
 """
@@ -19,33 +19,37 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-COMPILED = [
-    "tcptrace_py/capture/_scan.py",
-    "tcptrace_py/decode/_batch.py",
-    "tcptrace_py/decode/_decode.py",
-    "tcptrace_py/flows/_table.py",
-]
-TRACKER = [  # in this order: each knows those before it
-    "tcptrace_py/tracker/_recovery.py",
-    "tcptrace_py/tracker/_state.py",
-    "tcptrace_py/tracker/_rings.py",
-    "tcptrace_py/tracker/_ledger.py",
-    "tcptrace_py/tracker/_segment.py",
-    "tcptrace_py/tracker/_order.py",
-    "tcptrace_py/tracker/_resends.py",
-    "tcptrace_py/tracker/_answers.py",
-    "tcptrace_py/tracker/_sequence.py",
-    "tcptrace_py/tracker/_follow.py",
-    "tcptrace_py/tracker/_resets.py",
-    "tcptrace_py/tracker/_lives.py",
-    "tcptrace_py/tracker/_copies.py",
-    "tcptrace_py/tracker/_departed.py",
-    "tcptrace_py/tracker/_header.py",
-    "tcptrace_py/tracker/_totals.py",
-    "tcptrace_py/tracker/_roster.py",
-    "tcptrace_py/tracker/_track.py",
-]
-JOINED = "tcptrace_py/tracker/_joined.py"  # made; its .pxd is in the tree
+MODULES = {  # each made of files in this order: each knows those before it
+    "tcptrace_py/capture/_scan.py": ["tcptrace_py/capture/_scan.py"],
+    "tcptrace_py/decode/_batch.py": ["tcptrace_py/decode/_batch.py"],
+    "tcptrace_py/decode/_decode.py": [
+        "tcptrace_py/decode/_numbers.py",
+        "tcptrace_py/decode/_checksum.py",
+        "tcptrace_py/decode/_options.py",
+        "tcptrace_py/decode/_decode.py",
+    ],
+    "tcptrace_py/flows/_table.py": ["tcptrace_py/flows/_table.py"],
+    "tcptrace_py/tracker/_joined.py": [
+        "tcptrace_py/tracker/_recovery.py",
+        "tcptrace_py/tracker/_state.py",
+        "tcptrace_py/tracker/_rings.py",
+        "tcptrace_py/tracker/_ledger.py",
+        "tcptrace_py/tracker/_segment.py",
+        "tcptrace_py/tracker/_order.py",
+        "tcptrace_py/tracker/_resends.py",
+        "tcptrace_py/tracker/_answers.py",
+        "tcptrace_py/tracker/_sequence.py",
+        "tcptrace_py/tracker/_follow.py",
+        "tcptrace_py/tracker/_resets.py",
+        "tcptrace_py/tracker/_lives.py",
+        "tcptrace_py/tracker/_copies.py",
+        "tcptrace_py/tracker/_departed.py",
+        "tcptrace_py/tracker/_header.py",
+        "tcptrace_py/tracker/_totals.py",
+        "tcptrace_py/tracker/_roster.py",
+        "tcptrace_py/tracker/_track.py",
+    ],
+}
 MADE = Path("build/sources")
 NUMBERS = {  # types of numbers that are declared once: their name in C, and what such a number is
     "uchar": ("unsigned char", ctypes.c_ubyte),
@@ -141,7 +145,7 @@ def sources() -> list[Extension]:
         "-ffp-contract=off",
     ]  # scripts/asan.sh has others
     found = []
-    for path, paths in {**{each: [each] for each in COMPILED}, JOINED: TRACKER}.items():
+    for path, paths in MODULES.items():
         parts = Path(path).with_suffix("").parts
         made = MADE / path
         made.parent.mkdir(parents=True, exist_ok=True)

@@ -42,13 +42,6 @@ cdef class Walk:
     cdef int _udp(self) noexcept nogil
     cdef int _tcp(self, Batch batch) noexcept nogil
     cdef void _identity(self, Batch batch, Py_ssize_t row) noexcept nogil
-    cdef void _options(self, Batch batch, Py_ssize_t row, Py_ssize_t stop) noexcept nogil
-    cdef unsigned int _option(self, Batch batch, Py_ssize_t row, Py_ssize_t at, int size) noexcept nogil
-    cdef unsigned int _sack(self, Batch batch, Py_ssize_t row, Py_ssize_t at, int size) noexcept nogil
-    cdef unsigned int _rare_option(self, Batch batch, Py_ssize_t row, Py_ssize_t at, int size) noexcept nogil
-    cdef unsigned int _checksum(self) noexcept nogil
-    cdef unsigned long long _sum(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
-    cdef unsigned long long _sum_octets(self, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
     cdef int _typed(self, Py_ssize_t at, int ethertype) noexcept nogil
     cdef void _packet(self, Py_ssize_t at, Py_ssize_t ip_end, unsigned int version) noexcept nogil
     cdef unsigned int _lengths(self) noexcept nogil

@@ -7,12 +7,15 @@ goes on.  Does not know connections, tunnels or fragments.  A frame is never an 
 
 from __future__ import annotations
 
-import sys
-
 try:
     import cython
 except ModuleNotFoundError:
     from tcptrace_py import _cython_shim as cython
+
+if not cython.compiled:
+    from tcptrace_py.decode._checksum import checksum
+    from tcptrace_py.decode._numbers import be16, be32, be64, sure16, sure32, sure64
+    from tcptrace_py.decode._options import take_options
 
 from tcptrace_py.columns import filled, zeros
 from tcptrace_py.decode import _batch, kinds
@@ -74,120 +77,8 @@ TRUNCATED_OPTIONS = cython.declare(cython.uint, _batch.TRUNCATED_OPTIONS)
 
 M16 = cython.declare(cython.uint, 0xFFFF)
 M32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
-M64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
-ONE = cython.declare(cython.ulonglong, 1)
 MAPPED = cython.declare(cython.ulonglong, 0xFFFF00000000)  # ::ffff:0:0/96 (RFC 4291 section 2.5.5.2)
 ROOM = cython.declare(cython.int, 48)  # bits of `net` that may be in use when another VLAN id is to fit (nets.py)
-BIG_ENDIAN = cython.declare(cython.int, int(sys.byteorder == "big"))
-
-
-# Octets in network order.  Of the first three, whoever reads has just made sure that the octets are there; the others
-# do that themselves, once for all of them in place of once for each.
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.boundscheck(False)
-@cython.exceptval(check=False)
-def sure16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    if cython.compiled:
-        return big_16(cython.address(buffer[at]))  # noqa: F821 - of _octets.pxd
-    return (buffer[at] << 8) | buffer[at + 1]
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.boundscheck(False)
-@cython.exceptval(check=False)
-def sure32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    if cython.compiled:
-        return big_32(cython.address(buffer[at]))  # noqa: F821 - of _octets.pxd
-    return (buffer[at] << 24) | (buffer[at + 1] << 16) | (buffer[at + 2] << 8) | buffer[at + 3]
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.boundscheck(False)
-@cython.exceptval(check=False)
-def sure64(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.ulonglong:
-    return (cython.cast(cython.ulonglong, sure32(buffer, at)) << 32) | sure32(buffer, at + 4)
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def be16(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    return sure16(buffer, at) if 0 <= at <= len(buffer) - 2 else 0
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def be32(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.uint:
-    return sure32(buffer, at) if 0 <= at <= len(buffer) - 4 else 0
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def be64(buffer: cython.const[cython.uchar][::1], at: cython.Py_ssize_t) -> cython.ulonglong:
-    return sure64(buffer, at) if 0 <= at <= len(buffer) - 8 else 0
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def folded(total: cython.ulonglong) -> cython.uint:
-    """Sum of 16-bit words in one's complement, carries added (RFC 1071)."""
-    total = (total & M32) + (total >> 32)
-    total = (total & M16) + (total >> 16)
-    total = (total & M16) + (total >> 16)
-    return (total & M16) + (total >> 16)
-
-
-@cython.cfunc
-@cython.nogil
-@cython.boundscheck(False)
-@cython.exceptval(check=False)
-def summed(
-    words: cython.const[cython.ulonglong][::1], first: cython.Py_ssize_t, last: cython.Py_ssize_t
-) -> cython.ulonglong:
-    """Sum of words, their halves apart so that no carry is lost; so plain that compilers take several at a time."""
-    low: cython.ulonglong = 0
-    high: cython.ulonglong = 0
-    i: cython.Py_ssize_t
-    if not 0 <= first <= last <= len(words):
-        return 0
-    for i in range(first, last):
-        low += words[i] & M32
-        high += words[i] >> 32
-    return low + high
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def halves(word: cython.ulonglong) -> cython.ulonglong:
-    return (word & M32) + (word >> 32)
-
-
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def first_octets(n: cython.int) -> cython.ulonglong:
-    """A mask for those of a word's octets, less than eight, that come first in memory."""
-    if BIG_ENDIAN:
-        return M64 ^ (M64 >> (8 * n))
-    return (ONE << (8 * n)) - 1
 
 
 @cython.final
@@ -586,8 +477,8 @@ class Walk:
         batch.payload[row], batch.header[row] = size - header, header
         batch.uncaptured[row] = max(0, min(self.ip_end - self.end, size - header))
         self._identity(batch, row)
-        self._options(batch, row, at + header)
-        batch.marks[row] = self.marks | self._lengths() | self._checksum()
+        take_options(self, batch, row, at + header)
+        batch.marks[row] = self.marks | self._lengths() | checksum(self)
         if row < len(self.payload_at):
             self.payload_at[row] = at + header if self.ip_end <= self.end else -1
         batch.n = row + 1
@@ -616,133 +507,3 @@ class Walk:
         if self.ip_end > self.wire_end and not self.frame_marks[self.index] & ORIGINAL_UNKNOWN:
             marks |= ORIGINAL_LENGTH_WRONG
         return marks
-
-    @cython.boundscheck(False)
-    def _options(self, batch: Batch, row: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.void:
-        """RFC 9293 section 3.1.  As Linux does, a wrong size spoils one option, a length below 2 all that follow."""
-        at: cython.Py_ssize_t = self.at + 20
-        seen: cython.uint = 0
-        kind: cython.int
-        size: cython.int
-        batch.mss[row], batch.wscale[row] = -1, -1
-        batch.tsval[row] = batch.tsecr[row] = 0
-        batch.sack_n[row] = batch.tfo_cookie[row] = 0
-        if stop > self.end:
-            stop, seen = self.end, TRUNCATED_OPTIONS
-        if at + 12 == stop and sure32(self.buffer, at) == 0x0101080A:  # what nearly all carry (RFC 7323 appendix A)
-            batch.tsval[row], batch.tsecr[row] = sure32(self.buffer, at + 4), sure32(self.buffer, at + 8)
-            at, seen = stop, seen | TIMESTAMP
-        while at < stop:
-            kind = self.buffer[at]
-            if kind == 0:
-                break
-            if kind == 1:
-                at += 1
-                continue
-            size = self.buffer[at + 1] if at + 1 < stop else -1
-            if size < 2 or at + size > stop:
-                if not seen & TRUNCATED_OPTIONS or 0 <= size < 2:
-                    seen |= BAD_OPTION
-                break
-            seen |= self._option(batch, row, at, size)
-            at += size
-        batch.options[row] = seen
-
-    @cython.boundscheck(False)
-    def _option(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
-        """The bit of the option at `at`, and its value into the row."""
-        kind: cython.int = self.buffer[at]
-        if kind == 8:
-            if size == 10:
-                batch.tsval[row], batch.tsecr[row] = sure32(self.buffer, at + 2), sure32(self.buffer, at + 6)
-                return TIMESTAMP
-        elif kind == 5:
-            if size >= 10 and size <= 34 and size & 7 == 2:
-                return self._sack(batch, row, at, size)
-        elif kind == 2:
-            if size == 4:
-                batch.mss[row] = sure16(self.buffer, at + 2)
-                return 0
-        elif kind == 3:
-            if size == 3:
-                batch.wscale[row] = self.buffer[at + 2]
-                return 0
-        elif kind == 4:
-            if size == 2:
-                return SACK_PERMITTED
-        else:
-            return self._rare_option(batch, row, at, size)
-        return BAD_OPTION
-
-    def _sack(self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int) -> cython.uint:
-        edges: cython.int = (size - 2) // 4
-        i: cython.int
-        for i in range(edges):
-            batch.sack[row, i] = sure32(self.buffer, at + 2 + 4 * i)
-        batch.sack_n[row] = edges // 2
-        return SACK
-
-    def _rare_option(
-        self, batch: Batch, row: cython.Py_ssize_t, at: cython.Py_ssize_t, size: cython.int
-    ) -> cython.uint:
-        kind: cython.int = self.buffer[at]
-        cookie: cython.int
-        if kind == 34 or (kind == 254 and size >= 4 and be16(self.buffer, at + 2) == 0xF989):
-            cookie = size - (2 if kind == 34 else 4)
-            if cookie & 1 or cookie > 16 or cookie == 2:  # RFC 7413 section 4.1.1: 4 to 16 octets, even
-                return BAD_OPTION
-            batch.tfo_cookie[row] = cookie
-            return FAST_OPEN
-        if kind == 30:
-            return MPTCP if size >= 3 else BAD_OPTION
-        if kind == 19:
-            return MD5 if size == 18 else BAD_OPTION
-        if kind == 29:
-            return AUTHENTICATION if size >= 4 else BAD_OPTION
-        if kind == 28:
-            return USER_TIMEOUT if size == 4 else BAD_OPTION
-        return OTHER_OPTION
-
-    def _checksum(self) -> cython.uint:
-        """RFC 9293 section 3.1, over the whole segment and the pseudo-header; 0 where it cannot be checked."""
-        field: cython.uint
-        pseudo: cython.ulonglong
-        short: cython.ulonglong
-        if not self.verify or self.ip_end > self.end or self.marks & LENGTH_FROM_FRAME:
-            return 0
-        # ::ffff:0:0/96 adds 0xFFFF, which is nothing in this arithmetic
-        short = (self.src_hi & M32) + (self.src_hi >> 32) + (self.src_lo & M32) + (self.src_lo >> 32)
-        short += (self.dst_hi & M32) + (self.dst_hi >> 32) + (self.dst_lo & M32) + (self.dst_lo >> 32) + 6
-        pseudo = short + self.ip_end - self.at
-        if folded(pseudo + self._sum(self.at, self.ip_end)) == M16:
-            return CHECKSUM_GOOD
-        # What a card is left to finish: the pseudo-header's sum (Linux; without the length where the card is also
-        # to cut the segment), or nothing.
-        field = be16(self.buffer, self.at + 16)
-        if field == 0 or field == folded(pseudo) or field == folded(short):
-            return CHECKSUM_OFFLOAD
-        return CHECKSUM_BAD
-
-    def _sum(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
-        """Sum of the 16-bit words from `start`; by eight octets, so at least eight there must be."""
-        first: cython.Py_ssize_t = start >> 3
-        last: cython.Py_ssize_t = stop >> 3
-        total: cython.ulonglong = summed(self.words, first + 1, last) + halves(
-            self.words[first] & ~first_octets(start & 7)
-        )
-        if last < len(self.words):
-            total += halves(self.words[last] & first_octets(stop & 7))
-        else:
-            total += self._sum_octets(last << 3, stop)
-        total = folded(total)
-        if (start & 1) == BIG_ENDIAN:  # RFC 1071 section 2 (B): swapping all octets swaps those of the sum
-            total = ((total & 0xFF) << 8) | (total >> 8)
-        return total
-
-    def _sum_octets(self, start: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.ulonglong:
-        """Sum of the last octets of the buffer, each where it would lie in a word of this machine."""
-        total: cython.ulonglong = 0
-        at: cython.Py_ssize_t
-        for at in range(start, stop):
-            total += cython.cast(cython.uint, self.buffer[at]) << 8 if (at & 1) != BIG_ENDIAN else self.buffer[at]
-        return total

@@ -10,12 +10,11 @@ import tcptrace_py
 from tcptrace_py.analysis import compiled
 
 ROOT = Path(tcptrace_py.__file__).parent.parent
-LISTS = {
-    node.targets[0].id: ast.literal_eval(node.value)
+SOURCES = next(
+    ast.literal_eval(node.value)
     for node in ast.parse((ROOT / "setup.py").read_text("utf-8")).body
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
-}
-SOURCES = {name: [name] for name in LISTS["COMPILED"]} | {"tcptrace_py/tracker/_joined.py": LISTS["TRACKER"]}
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODULES"
+)
 """What is compiled, and of which files it is made."""
 
 
