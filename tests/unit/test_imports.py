@@ -15,17 +15,17 @@ JOINERS = {"pipeline", "summary", "connection", "trace", "live", "suspended", "a
 """Modules that join the rooms: all of them but `dataset` and `views`, which stand on top."""
 
 MODULES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*.py"))
-COMPILED_MAY_IMPORT = {"__future__", "cython", "numpy", "array", "heapq", "sys", PACKAGE}
+COMPILED_MAY_IMPORT = {"__future__", "cython", "numpy", "array", "heapq", "sys", "typing", PACKAGE}
 
 
 def compiled() -> list[str]:
-    """The lists in setup.py, without running it."""
-    lists = {
-        getattr(node.targets[0], "id", ""): ast.literal_eval(node.value)
+    """The files of compiled modules, as setup.py has them, without running it."""
+    (modules,) = (
+        ast.literal_eval(node.value)
         for node in ast.parse((ROOT / "setup.py").read_text()).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
-    }
-    return lists["COMPILED"] + lists["TRACKER"]
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODULES"
+    )
+    return [path for paths in modules.values() for path in paths]
 
 
 def imports(module: str) -> list[tuple[str, bool]]:
