@@ -225,8 +225,9 @@ def found_events(noted: Noted, ended: list[Any], found: Iterable[Attack], captur
 
 def event_order(event: Row) -> tuple[int, int, str, str]:
     """What the rows of `events` are sorted by: what is about no frame, or no connection, comes last."""
-    frame, conn_id = (LAST if event[name] is None else event[name] for name in ("frame", "conn_id"))
-    return frame, conn_id, event["code"], event["sentence"]
+    frame, conn_id = event["frame"], event["conn_id"]
+    about = LAST if frame is None else frame, LAST if conn_id is None else conn_id
+    return *about, event["code"], event["sentence"]
 
 
 def capture_rows(path: str, done: Any, findings: Iterable[str]) -> list[Row]:
