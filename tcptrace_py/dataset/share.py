@@ -126,7 +126,7 @@ class _Following:
             del ended[:ENDED_AT_ONCE]
             for table, spill in self.spills.items():
                 if table not in work.TWICE_READ:
-                    spill.run(shares.batches_of(table, self.ended.of(table, done, some), ROWS_AT_ONCE))
+                    spill.run(self.ended.of(table, done, some, ROWS_AT_ONCE))
 
     def _read_again(self, done: pipeline.Pass) -> None:
         """The tables that take a second reading."""

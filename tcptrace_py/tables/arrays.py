@@ -101,33 +101,32 @@ def indices(values: Numbers) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
 
-def from_values(column: Column, values: list[Any]) -> pa.Array:
+def from_values(column: Column, values: Sequence[Any]) -> pa.Array:
     """A column out of Python values, None for null."""
-    known = np.fromiter((value is not None for value in values), np.bool_, len(values))
+    known = np.array([value is not None for value in values], np.bool_) if None in values else None
     kind = column.type
     if kind == "text":
-        texts = text_array(["" if value is None else value for value in values])
+        texts = text_array([value or "" for value in values])
         return pa.Array.from_buffers(pa.string(), len(values), [validity(known), *texts.buffers()[1:]])
     if kind == "binary16":
         return pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(b"".join(values))])
     if kind == "bool":
-        return booleans(np.fromiter((bool(value) for value in values), np.bool_, len(values)), known)
+        return booleans(np.fromiter(map(bool, values), np.bool_, len(values)), known)
     if kind == "labels":
-        starts = np.cumsum([0, *map(len, values)])
-        return listed(starts, text_array([item for value in values for item in value]))
+        return listed(_starts(values), text_array([item for value in values for item in value]))
     if kind == "numbers":
-        starts = np.cumsum([0, *map(len, values)])
-        return listed(starts, indices(np.array([item for value in values for item in value], np.int64)))
-    if kind == "label" and column.words:
-        place = {word: code for code, word in enumerate(column.values)}
-        codes = np.fromiter((0 if value is None else place[value] for value in values), np.int8, len(values))
-        return labels(column, codes, known)
+        return listed(_starts(values), indices(np.array([item for value in values for item in value], np.int64)))
     if kind == "label":
-        words = sorted(set(values))
-        place = {word: code for code, word in enumerate(words)}
-        return open_labels(words, np.fromiter((place[value] for value in values), np.int16, len(values)))
-    filled = np.fromiter((0 if value is None else value for value in values), NUMBER[kind], len(values))
-    return numbers(column, filled, known)
+        words = column.values or sorted(set(values))
+        place = {word: code for code, word in enumerate(words)} | ({} if known is None else {None: 0})
+        codes = np.fromiter(map(place.__getitem__, values), np.int16, len(values))
+        return labels(column, codes, known) if column.words else open_labels(words, codes)
+    filled = values if known is None else [0 if value is None else value for value in values]
+    return numbers(column, np.fromiter(filled, NUMBER[kind], len(values)), known)
+
+
+def _starts(lists: Sequence[Sequence[Any]]) -> Numbers:
+    return np.cumsum([0, *map(len, lists)])
 
 
 def plain(column: pa.Array | pa.ChunkedArray, missing: int = 0) -> Numbers:

@@ -5,7 +5,6 @@ Knows which rows of which table come from what.  Does not know columns one by on
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ class Instances:
 
     def __init__(self, most: int = 0) -> None:
         self.most, self.forgotten = most, 0
-        self._seen: Counter[int] = Counter()
+        self._seen: dict[int, int] = {}
 
     def of(self, conn: Any) -> int:
         """The number of this one, from 0."""
@@ -57,8 +56,9 @@ class Instances:
         if self.most and len(self._seen) >= self.most and key not in self._seen:
             del self._seen[next(iter(self._seen))]
             self.forgotten += 1
-        self._seen[key] += 1
-        return self._seen[key] - 1
+        number = self._seen.get(key, 0)
+        self._seen[key] = number + 1
+        return number
 
 
 def kept_tables(wanted: Iterable[str], done: Any, capture: str) -> dict[str, list[pa.RecordBatch]]:
@@ -80,7 +80,7 @@ def kept_batches(wanted: Iterable[str], done: Any, capture: str) -> dict[str, It
 def connection_rows(done: Any, ended: list[Any], capture: str, instances: Instances) -> Iterator[pa.RecordBatch]:
     """The rows of `connections` for some that have ended, in their order."""
     for some in _some_at_once(ended):
-        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in some])
+        yield connections_batch(done, some, capture, instances)
 
 
 def _some_at_once(ended: list[Any]) -> Iterator[list[Any]]:
@@ -94,12 +94,30 @@ def connection(done: Any, conn: Any, capture: str, instances: Instances) -> Row:
     return connections.record(conn, capture, done.decoder.net_name(conn.pair[2]), instances.of(conn))
 
 
+def connections_batch(
+    done: Any, ended: list[Any], capture: str, instances: Instances, declared: Sequence[Column] = ()
+) -> pa.RecordBatch:
+    """The rows of `connections` for these as one batch; `declared` are its columns where they are not the table's."""
+    import pyarrow as pa
+
+    from tcptrace_py.tables import gathered
+
+    beside = {
+        "capture": [capture] * len(ended),
+        "network": [done.decoder.net_name(conn.pair[2]) for conn in ended],
+        "instance": list(map(instances.of, ended)),
+    }
+    declared = declared or TABLES["connections"]
+    made = gathered.columns(ended, declared, beside)
+    return pa.RecordBatch.from_arrays(made, schema=schema_of("connections", declared))
+
+
 def ended_rows(table: str, done: Any, ended: list[Any], capture: str, instances: Instances) -> Iterator[pa.RecordBatch]:
     """The rows of `connections` or `states` for some that have ended."""
     if table == "states":
         yield from _states(done, ended, capture)
     else:
-        yield as_batch("connections", [connection(done, conn, capture, instances) for conn in ended])
+        yield connections_batch(done, ended, capture, instances)
 
 
 def _states(_done: Any, ended: list[Any], capture: str) -> Iterator[pa.RecordBatch]:
@@ -207,8 +225,9 @@ def found_events(noted: Noted, ended: list[Any], found: Iterable[Attack], captur
 
 def event_order(event: Row) -> tuple[int, int, str, str]:
     """What the rows of `events` are sorted by: what is about no frame, or no connection, comes last."""
-    frame, conn_id = (LAST if event[name] is None else event[name] for name in ("frame", "conn_id"))
-    return frame, conn_id, event["code"], event["sentence"]
+    frame, conn_id = event["frame"], event["conn_id"]
+    about = LAST if frame is None else frame, LAST if conn_id is None else conn_id
+    return *about, event["code"], event["sentence"]
 
 
 def capture_rows(path: str, done: Any, findings: Iterable[str]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcptrace_py.tables import addresses
@@ -25,20 +26,28 @@ BASES = [None if evidence is Evidence.none else evidence.name for evidence in Ev
 
 def event(anomaly: Anomaly, capture: str, conn_id: int | None, **where: Any) -> Event:
     """One row; `where` gives frame, time, evidence (a number) and, in its place in the sentence, `said`."""
-    evidence = where.get("evidence")
-    said = where.get("said", evidence)
-    sentence = anomaly.said_by(where.get("basis")) or anomaly.condition
+    get = where.get
+    evidence, basis = get("evidence"), get("basis")
+    said = get("said", evidence)
+    severity, sentence = _words(anomaly.code, basis)
     return {
         "capture": capture,
         "conn_id": conn_id,
-        "frame": where.get("frame"),
-        "time": where.get("time"),
+        "frame": get("frame"),
+        "time": get("time"),
         "code": anomaly.name,
-        "severity": Severity(anomaly.severity).name,
+        "severity": severity,
         "evidence": evidence,
-        "basis": where.get("basis"),
+        "basis": basis,
         "sentence": sentence.format(evidence="?" if said is None else said),
     }
+
+
+@cache  # a few hundred at most, and a row for nearly every segment of a bad capture
+def _words(code: int, basis: str | None) -> tuple[str, str]:
+    """The severity, and the sentence that has a place for the evidence."""
+    anomaly = BY_CODE[code]
+    return Severity(anomaly.severity).name, anomaly.said_by(basis) or anomaly.condition
 
 
 def segment_events(

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from array import array
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -27,12 +28,14 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that be
 
 def text_array(values: list[str]) -> pa.StringArray:
     """An Arrow column of these texts."""
-    encoded = [_utf_8(value) for value in values]
-    ends, at = array("i", [0]), 0
-    for piece in encoded:
-        at += len(piece)
-        ends.append(at)
-    return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+    whole = "".join(values)
+    if whole.isascii():  # as nearly all are: a character is an octet
+        lengths, octets = map(len, values), whole.encode()
+    else:
+        encoded = list(map(_utf_8, values))
+        lengths, octets = map(len, encoded), b"".join(encoded)
+    ends = array("i", accumulate(lengths, initial=0))
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(octets))
 
 
 def _utf_8(text: str) -> bytes:

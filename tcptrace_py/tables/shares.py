@@ -88,15 +88,21 @@ class EndedRows:
         self.capture = capture
         self.instances = build.Instances()
 
-    def of(self, table: str, done: Any, ended: list[Any]) -> Iterator[Row]:
-        """The rows that these connections have in a table; `connections` is to be asked for in their order."""
+    def of(self, table: str, done: Any, ended: list[Any], at_once: int) -> Iterator[pa.RecordBatch]:
+        """The rows of these connections in a table, as they are put by; `connections` is to be asked for in order."""
+        if table != "connections":
+            yield from batches_of(table, self._rows(table, done, ended), at_once)
+            return
+        for first in range(0, len(ended), at_once):
+            some = ended[first : first + at_once]
+            yield build.connections_batch(done, some, self.capture, self.instances, put_by(table))
+
+    def _rows(self, table: str, done: Any, ended: list[Any]) -> Iterator[Row]:
         if table == "events":
             yield from self._events(done, ended)
             return
         for conn in ended:
-            if table == "connections":
-                yield build.connection(done, conn, self.capture, self.instances)
-            elif table == "states":
+            if table == "states":
                 yield from state_rows(conn, self.capture)
             else:
                 yield begun_row(conn) if table == "begun" else {"conn_id": conn.conn_id}

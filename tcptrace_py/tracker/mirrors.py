@@ -9,5 +9,5 @@ OF_A_MIRROR = 5  # a copy in so many frames of a connection, or more often
 
 def mirrored(conn: Any) -> bool:
     """Are so many of the connection's frames copies that the capture made them?"""
-    copies, frames = (getattr(conn.client, name) + getattr(conn.server, name) for name in ("copies", "segments"))
-    return bool(OF_A_MIRROR * copies > frames)
+    client, server = conn.client, conn.server
+    return bool(OF_A_MIRROR * (client.copies + server.copies) > client.segments + server.segments)
