@@ -31,7 +31,6 @@ DAY = cython.declare(cython.uint, 86_400)
 LATEST = cython.declare(cython.longlong, (1 << 63) - 1)
 SECTION = cython.declare(cython.uint, 0x0A0D0D0A)  # the same in both byte orders
 INTERFACE = cython.declare(cython.uint, 1)
-OLD_PACKET = cython.declare(cython.uint, 2)
 SIMPLE_PACKET = cython.declare(cython.uint, 3)
 PACKET = cython.declare(cython.uint, 6)
 

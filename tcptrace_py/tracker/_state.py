@@ -24,8 +24,6 @@ M32 = cython.declare(cython.uint, 0xFFFFFFFF)
 HALF = cython.declare(cython.longlong, 0x7FFFFFFF)
 CIRCLE = cython.declare(cython.longlong, 0x100000000)
 UNKNOWN = cython.declare(cython.uchar, int(State.UNKNOWN))
-LISTEN = cython.declare(cython.uchar, int(State.LISTEN))
-CLOSED = cython.declare(cython.uchar, int(State.CLOSED))
 
 
 if not cython.compiled:
