@@ -36,12 +36,12 @@ class Amendments:
         self._states = _sorted(log.states.view(), STATE_WORDS, by=2)
         self._labels = _sorted(log.labels.view(), LABEL_WORDS, by=0)
         self._next_state = self._next_label = 0
-        self._active: list[tuple[int, list[int]]] = []
+        self._active = np.empty(0, np.int64)  # places of those states that reach beyond the rows so far
 
     def again(self) -> Amendments:
         """The same, from the first row."""
         self._next_state = self._next_label = 0
-        self._active = []
+        self._active = self._active[:0]
         return self
 
     def apply(self, first_row: int, columns: Columns) -> None:
@@ -54,15 +54,12 @@ class Amendments:
             return
         after = int(numbers[-1]) + 1
         order, states = self._states
-        while self._next_state < len(states) and states[self._next_state, 2] < after:
-            at = self._next_state
-            self._active.append((int(order[at]), states[at].tolist()))
-            self._next_state += 1
-        for _, (conn_id, side, begin, end, state) in sorted(self._active, key=lambda entry: entry[0]):
-            rows = slice(*np.searchsorted(numbers, (begin, end)).tolist())
-            here = np.flatnonzero(columns["conn"][rows] == conn_id) + rows.start
-            columns["server_state" if side else "client_state"][here] = state
-        self._active = [entry for entry in self._active if entry[1][3] > after]
+        begun = int(np.searchsorted(states[:, 2], after))
+        active = np.append(self._active, np.arange(self._next_state, begun))
+        self._next_state = begun
+        if len(active):
+            _put_states(states[active[np.argsort(order[active])]], numbers, columns)
+        self._active = active[states[active, 3] > after]
         _, labels = self._labels
         while self._next_label < len(labels) and labels[self._next_label, 0] < after:
             row, add, drop = labels[self._next_label, :3].tolist()
@@ -70,6 +67,25 @@ class Amendments:
             if numbers[at] == row:
                 columns["anomalies"][at] = (columns["anomalies"][at] | np.uint64(add & M64)) & ~np.uint64(drop & M64)
             self._next_label += 1
+
+
+def _put_states(amendments: npt.NDArray[Any], numbers: npt.NDArray[Any], columns: Columns) -> None:
+    """Apply amendments of states to the rows of these numbers; where two concern a row, the later one holds."""
+    conn_id, side, begin, end, state = amendments.T
+    n = len(numbers)
+    ids, whose = np.unique(columns["conn"], return_inverse=True)
+    keys = whose * (n + 1) + np.arange(n)  # a connection's rows stand together in their order
+    rows_by_key = np.argsort(keys)
+    keys = keys[rows_by_key]
+    at = np.minimum(np.searchsorted(ids, conn_id), len(ids) - 1)
+    first, last = (np.searchsorted(keys, at * (n + 1) + np.searchsorted(numbers, row)) for row in (begin, end))
+    many = np.where(ids[at] == conn_id, last - first, 0)
+    rows = rows_by_key[np.repeat(first - (np.cumsum(many) - many), many) + np.arange(many.sum())]
+    by, to = np.repeat(side, many), np.repeat(state, many)
+    for which, name in enumerate(("client_state", "server_state")):
+        mine = np.flatnonzero(by == which)[::-1]
+        concerned, latest = np.unique(rows[mine], return_index=True)
+        columns[name][concerned] = to[mine][latest]
 
 
 def label_rows(labels: memoryview, only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
