@@ -74,11 +74,13 @@ def bits_of(words: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """The set bits of every word: (row of each bit, its number, where each row's bits begin among them)."""
     wide = np.ascontiguousarray(words, np.uint64)
     rows = np.flatnonzero(wide)
-    table = np.unpackbits(wide[rows].view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-    row, bit = np.nonzero(table)
+    octets = wide[rows].view(np.uint8).reshape(-1, 8)
+    some, place = np.nonzero(octets)  # most octets are zero: only the others are taken apart
+    which, bit = np.nonzero(np.unpackbits(octets[some, place][:, np.newaxis], axis=1, bitorder="little"))
+    row = rows[some[which]]
     starts = np.zeros(len(wide) + 1, np.int32)
-    np.cumsum(np.bincount(rows[row], minlength=len(wide)), out=starts[1:])
-    return rows[row], bit, starts
+    np.cumsum(np.bincount(row, minlength=len(wide)), out=starts[1:])
+    return row, 8 * place[which] + bit, starts
 
 
 def listed(starts: Numbers, items: pa.Array) -> pa.Array:
@@ -92,7 +94,12 @@ def listed(starts: Numbers, items: pa.Array) -> pa.Array:
 def bit_names(words: Numbers, names: Sequence[str]) -> pa.Array:
     """Words of bits as lists of the bits' names."""
     _, bit, starts = bits_of(words)
-    return listed(starts, text_array(list(names)).take(indices(bit)))
+    return listed(starts, named(bit, names))
+
+
+def named(places: Numbers, names: Sequence[str]) -> pa.Array:
+    """The name in each of these places."""
+    return text_array(list(names)).take(indices(places))
 
 
 def indices(values: Numbers) -> pa.Array:

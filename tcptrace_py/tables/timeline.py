@@ -169,8 +169,8 @@ class TimelineRows:
         for name in ("client_state", "server_state"):
             made[name] = arrays.labels(COLUMN[name], labels[name][keep])
         made["anomalies"] = arrays.bit_names(labels["anomalies"][keep], SEGMENT_NAMES)
-        made["steps"] = arrays.bit_names(column("steps"), STEP_NAMES)
         row, step, starts = arrays.bits_of(column("steps"))
+        made["steps"] = arrays.listed(starts, arrays.named(step, STEP_NAMES))
         held = (column("failed")[row] >> step & 1) == 0
         made["steps_ok"] = arrays.listed(starts, arrays.booleans(held, (column("checked")[row] >> step & 1) == 1))
         return made
