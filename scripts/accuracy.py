@@ -86,9 +86,8 @@ def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
 def sequences(ends: Sequence[Endpoint]) -> str:
     """Why the timeline's sequence of states is not the kernel's: endpoints, client and server at each capture point."""
     lines = ["| | " + " | ".join(f"{side}, at the {tap}" for tap in TAPS for side in SIDES) + " |", "|---" * 7 + "|"]
-    every = [[found[tap, side] for tap in TAPS for side in SIDES] for found in reasons(ends).values()]
-    for reason, numbers in zip(reasons(ends), every, strict=True):
-        lines.append(f"| {reason} | {' | '.join(map(str, numbers))} |")
+    for reason, found in reasons(ends).items():
+        lines.append(f"| {reason} | {' | '.join(str(found[tap, side]) for tap in TAPS for side in SIDES)} |")
     asked = Counter((end.tap, end.side) for end in ends)
     lines.append(f"| of | {' | '.join(str(asked[tap, side]) for tap in TAPS for side in SIDES)} |")
     return "\n".join(lines) + "\n"

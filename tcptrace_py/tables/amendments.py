@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcptrace_py.tracker.suspension import CONN_OF_LABEL, LABEL_WORDS, STATE_WORDS
+from tcptrace_py.tracker.suspension import CONN_OF_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,8 +33,8 @@ class Amendments:
     """
 
     def __init__(self, log: Any) -> None:
-        self._states = _sorted(log.states.view(), STATE_WORDS, by=2)
-        self._labels = _sorted(log.labels.view(), LABEL_WORDS, by=0)
+        self._states = _sorted(log.states, by=2)
+        self._labels = _sorted(log.labels, by=0)
         self._next_state = self._next_label = 0
         self._active = np.empty(0, np.int64)  # places of those states that reach beyond the rows so far
 
@@ -88,21 +88,22 @@ def _put_states(amendments: npt.NDArray[Any], numbers: npt.NDArray[Any], columns
         columns[name][concerned] = to[mine][latest]
 
 
-def label_rows(labels: memoryview, only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
+def label_rows(labels: Any, only: Collection[int] | None = None) -> Iterator[tuple[int, ...]]:
     """The amendments of anomalies: (row, bits to add, bits to drop, conn_id, frame, time, evidence, basis).
 
-    `only`: those that concern these connections.
+    `labels` is the journal's ledger of them; `only`: those that concern these connections.
     """
+    numbers = labels.view()
     if only is not None:
-        words = np.frombuffer(labels, np.int64).reshape(-1, LABEL_WORDS)
+        words = np.frombuffer(numbers, np.int64).reshape(-1, labels.width)
         theirs = words[np.isin(words[:, CONN_OF_LABEL], np.fromiter(only, np.int64, len(only)))]
-        labels = theirs.reshape(-1).data
-    for row, add, drop, *rest in zip(*[iter(labels)] * LABEL_WORDS, strict=True):
+        numbers = theirs.reshape(-1).data
+    for row, add, drop, *rest in zip(*[iter(numbers)] * labels.width, strict=True):
         yield row, add & M64, drop & M64, *rest
 
 
-def _sorted(words: memoryview, width: int, *, by: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _sorted(ledger: Any, *, by: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """The order of the amendments by one of their words, and the amendments in it."""
-    rows = np.frombuffer(words, np.int64).reshape(-1, width)
+    rows = np.frombuffer(ledger.view(), np.int64).reshape(-1, ledger.width)
     order = np.argsort(rows[:, by], kind="stable")
     return order, rows[order]

@@ -181,9 +181,7 @@ class Noted:
         from tcptrace_py.tables.amendments import label_rows
 
         log = done.tracker.log
-        return cls(
-            log.events, list(label_rows(log.labels.view())), log.repeats, log.max_repeats, done.errors, done.info.gaps
-        )
+        return cls(log.events, list(label_rows(log.labels)), log.repeats, log.max_repeats, done.errors, done.info.gaps)
 
     @classmethod
     def taken(cls, done: Any, ids: set[int], gaps: Sequence[Any] = ()) -> Noted:
@@ -194,7 +192,7 @@ class Noted:
         noted, log.events[:] = _parted(log.events, ids)
         errors, done.errors[:] = _parted(done.errors, ids)
         repeats = {key: log.repeats.pop(key) for key in [key for key in log.repeats if key >> 6 in ids]}
-        return cls(noted, list(label_rows(log.labels.view(), ids)), repeats, log.max_repeats, errors, list(gaps))
+        return cls(noted, list(label_rows(log.labels, ids)), repeats, log.max_repeats, errors, list(gaps))
 
 
 def _parted(about: Iterable[Any], ids: set[int]) -> tuple[list[Any], list[Any]]:

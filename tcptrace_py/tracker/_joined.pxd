@@ -264,7 +264,6 @@ cdef class Tracker:
     cdef public Totals totals
     cdef public Rings rings
     cdef public Copies copies
-    cdef public object overlaps
     cdef public long long idle, max_runs, clock, row, packets, next_id, capped
     cdef public long long[::1] conn, rel_seq, rel_ack, window, rtt, in_flight
     cdef public unsigned long long[::1] anomalies

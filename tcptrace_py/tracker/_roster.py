@@ -68,8 +68,7 @@ class Roster:
         warm_item(self.by_slot, far, HEAD)
         conn: Connection = cython.cast(Connection, self.by_slot[near])
         if conn is not None:
-            warm(conn.client, HOT)
-            warm(conn.server, HOT)
+            warm_ends(conn, HOT)
 
     @cython.cfunc
     def enter(self, conn_id: cython.longlong, slot: cython.Py_ssize_t, client_side: cython.uchar) -> Connection:
@@ -90,8 +89,7 @@ class Roster:
         if n > 1:  # the next one and the one after it are all overwritten soon
             warm_item(self.spare, n - 2, WHOLE // 2)
             after: Connection = cython.cast(Connection, self.spare[n - 1])
-            warm(after.client, WHOLE)
-            warm(after.server, WHOLE)
+            warm_ends(after, WHOLE)
         return conn
 
     @cython.cfunc
@@ -133,8 +131,7 @@ class Roster:
         """Have those that leave next brought into the cache: nobody has looked at them for 2MSL."""
         warm_item(self.closed, at + 9, HEAD)
         conn: Connection = cython.cast(Connection, self.closed[at + 6])
-        warm(conn.client, HOT)
-        warm(conn.server, HOT)
+        warm_ends(conn, HOT)
         self.flows.expect_release(conn.slot)
         conn = cython.cast(Connection, self.closed[at + 3])
         self.flows.expect_place(conn.slot)
@@ -177,8 +174,7 @@ class Roster:
                 warm_item(self.by_slot, slot + 8, HEAD)
                 conn = cython.cast(Connection, self.by_slot[slot + 4])
                 if conn is not None:
-                    warm(conn.client, HOT)
-                    warm(conn.server, HOT)
+                    warm_ends(conn, HOT)
             conn = cython.cast(Connection, self.by_slot[slot])
             if conn is not None:
                 self.end(conn)
@@ -222,8 +218,7 @@ class Roster:
         warm_item(self.by_slot, far, HEAD)
         self.flows.expect_release(far)
         conn: Connection = cython.cast(Connection, self.by_slot[near])
-        warm(conn.client, HOT)
-        warm(conn.server, HOT)
+        warm_ends(conn, HOT)
         self.flows.expect_place(near)
 
 
@@ -233,3 +228,12 @@ def new_connection() -> Connection:
     conn.client = Endpoint.__new__(Endpoint)
     conn.server = Endpoint.__new__(Endpoint)
     return conn
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def warm_ends(conn: Connection, octets: cython.long) -> cython.void:
+    """Have both ends of a connection brought into the cache, so many octets of each."""
+    warm(conn.client, octets)
+    warm(conn.server, octets)

@@ -119,7 +119,6 @@ class Tracker:
         self.seg = Segment(self.log.keep_events)
         self.copies = Copies()
         self.rings = Rings(limits.max_unacked)
-        self.overlaps = overlaps
         self.roster = Roster(flows, linger_ns, limits.max_connections, self.log, self.rings, overlaps, self.finished)
         self.totals = self.roster.totals
         self.idle, self.max_runs = idle_ns, limits.max_ranges
@@ -261,7 +260,7 @@ class Tracker:
                 self.closing(conn, me, peer)
             count_in(seg, conn, me)
             me.seen = True
-        if self.overlaps is not None and seg.payload > 0:
+        if self.roster.overlaps is not None and seg.payload > 0:
             self.compare_octets(b, i, conn, me)
         if seg.bits:
             self.totals.notice(seg, conn, self.log)
@@ -282,7 +281,7 @@ class Tracker:
         if octets is None or seg.flags & RST or seg.bits & (BAD_CHECKSUM | KEEP_ALIVE | ZERO_WINDOW_PROBE):
             return 0
         first: cython.longlong = seg.s + (seg.flags & SYN != 0)
-        frame: cython.longlong = self.overlaps.differs((conn.conn_id, me.side), first, octets, seg.frame)
+        frame: cython.longlong = self.roster.overlaps.differs((conn.conn_id, me.side), first, octets, seg.frame)
         if frame >= 0:
             seg.find(SEQ_OVERLAP_DIFF, frame)
 

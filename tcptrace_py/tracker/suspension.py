@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 COUNTERS = ("clock", "row", "packets", "next_id", "capped")
 OPEN = ("live", "evicted")
 TOTALS = ("found_segments", "found_connections", "handshakes", "teardowns")
-STATE_WORDS, LABEL_WORDS = 5, 8
 CONN_OF_STATE, CONN_OF_LABEL = 0, 3  # where the conn_id stands among those words
 
 
@@ -46,7 +45,7 @@ def suspended(tracker: Any) -> dict[str, Any]:
         "rings": (memoryview(rings.words)[: rings.used].tobytes(), memoryview(rings.vacant).tolist(), rings.dropped),
         "copies": memoryview(tracker.copies.places).tobytes(),
         "departed": (memoryview(departed.digests).tobytes(), memoryview(departed.conn_ids).tobytes()),
-        "overlaps": tracker.overlaps,
+        "overlaps": roster.overlaps,
         "journal": {
             "states": _of(still_open, log.states, CONN_OF_STATE),
             "labels": _of(still_open, log.labels, CONN_OF_LABEL),
@@ -82,7 +81,7 @@ def resume(tracker: Any, state: dict[str, Any]) -> None:
     if digests:
         departed = roster.departed
         departed.any, departed.digests, departed.conn_ids = True, memoryview(digests), memoryview(conn_ids)
-    tracker.overlaps = roster.overlaps = state["overlaps"]
+    roster.overlaps = state["overlaps"]
     journal, log = state["journal"], tracker.log
     log.states.take(held(journal["states"], "q"))
     log.labels.take(held(journal["labels"], "q"))

@@ -51,12 +51,12 @@ def one_by_one(rows, states, labels):
 
 def amendments_of(states, labels):
     """As the tracker's journal has them: flat, and words of bits signed."""
-    return Amendments(SimpleNamespace(states=ledger(states), labels=ledger(labels)))
+    return Amendments(SimpleNamespace(states=ledger(states, 5), labels=ledger(labels, 8)))
 
 
-def ledger(rows):
+def ledger(rows, width):
     flat = array("q", [word - (word >> 63 << 64) for row in rows for word in row])
-    return SimpleNamespace(view=lambda: memoryview(flat))
+    return SimpleNamespace(width=width, view=lambda: memoryview(flat))
 
 
 def in_batches(rows, amendments, size):
